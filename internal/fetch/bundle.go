@@ -1,0 +1,102 @@
+package fetch
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Bundle writes every wheel of [Wheels] to w as one tar, for [Unbundle] on a machine without a network. Wheels that
+// dir lacks are downloaded into it first. The same pins give the same bytes.
+func Bundle(ctx context.Context, w io.Writer, dir string, log func(string)) error {
+	pins, err := Wheels()
+	if err != nil {
+		return err
+	}
+	return bundle(ctx, w, dir, pins, log)
+}
+
+func bundle(ctx context.Context, w io.Writer, dir string, pins []Pin, log func(string)) error {
+	out := tar.NewWriter(w)
+	for _, pin := range pins {
+		path, err := Wheel(ctx, pin, dir, log)
+		if err != nil {
+			return err
+		}
+		if err := addFile(out, path, pin); err != nil {
+			return fmt.Errorf("imgvec: bundle %s: %w", pin, err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		return fmt.Errorf("imgvec: bundle: %w", err)
+	}
+	return nil
+}
+
+func addFile(out *tar.Writer, path string, pin Pin) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	header := &tar.Header{Name: pin.File, Size: pin.Size, Mode: 0o644, ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	if err := out.WriteHeader(header); err != nil {
+		return err
+	}
+	_, err = io.Copy(out, f)
+	return err
+}
+
+// Unbundle takes the wheels of a bundle into dir. Every one must be pinned by this version of imgvec and have the
+// pinned hash, and none may be missing; anything else is refused, and no file of it gets its final name.
+func Unbundle(r io.Reader, dir string) error {
+	pins, err := Wheels()
+	if err != nil {
+		return err
+	}
+	return unbundle(r, dir, pins)
+}
+
+func unbundle(r io.Reader, dir string, pins []Pin) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("imgvec: unpack bundle: %w", err)
+	}
+	missing := map[string]Pin{}
+	for _, pin := range pins {
+		missing[pin.File] = pin
+	}
+	for in := tar.NewReader(r); ; {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("imgvec: unpack bundle: not a whole bundle of `make bundle`: %w", err)
+		}
+		pin, ok := missing[header.Name]
+		if !ok {
+			return fmt.Errorf("imgvec: unpack bundle: it holds %q, which this version of imgvec does not use: "+
+				"make the bundle with the same version", header.Name)
+		}
+		if err := copyChecked(filepath.Join(dir, pin.File), in, pin.Size, pin.SHA256, pin.File); err != nil {
+			return fmt.Errorf("imgvec: unpack bundle: %w", err)
+		}
+		delete(missing, header.Name)
+	}
+	var lacks []string
+	for _, pin := range pins {
+		if _, ok := missing[pin.File]; ok {
+			lacks = append(lacks, pin.String())
+		}
+	}
+	if len(lacks) > 0 {
+		return fmt.Errorf("imgvec: unpack bundle: it lacks %s: make the bundle with the same version", strings.Join(lacks, ", "))
+	}
+	return nil
+}

