@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package csrc
+
+func nativeLevels() []Level { return []Level{Go} }
