@@ -1,0 +1,14 @@
+// Package home knows where imgvec's native libraries and models lie, and checks that a library is whole before anyone
+// opens it.
+//
+// The folder, HOME below, is $IMGVEC_HOME, else the folder third_party beside the executable, else imgvec in the
+// user's cache folder. Tests and "go run" also find third_party at the module's root. `imgvec setup` fills it:
+//
+//	HOME/lib/onnxruntime/   ONNX Runtime, the OpenVINO plugin and what it needs
+//	HOME/lib/codecs/        image codecs
+//	HOME/models/NAME/       model.onnx, imgvec.json
+//	HOME/downloads/         what was fetched
+//	HOME/manifest.json      SHA-256, size and time stamp of every installed library
+//
+// The package holds no state and is safe for concurrent use.
+package home

@@ -1,0 +1,99 @@
+package home_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/home"
+)
+
+func touch(t *testing.T, elem ...string) string {
+	t.Helper()
+	path := filepath.Join(elem...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func search() home.Search {
+	return home.Search{Kind: "onnxruntime", Files: []string{"liby.so.1.30.0", "liby.so.*"}, Env: []string{"IMGVEC_TEST_LIB"}, Want: "liby 1.30"}
+}
+
+func TestDirIsTheVariables(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(home.Env, dir)
+	if got := home.Dir(); got != dir {
+		t.Errorf("Dir() = %q, want %q", got, dir)
+	}
+	if got := home.Libraries("codecs"); got != filepath.Join(dir, "lib", "codecs") {
+		t.Errorf("Libraries = %q", got)
+	}
+}
+
+func TestFindPrefersOptionThenEnvironmentThenHome(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(home.Env, dir)
+	inHome := touch(t, dir, "lib", "onnxruntime", "liby.so.1.30.0")
+	inEnv := touch(t, t.TempDir(), "liby.so.1.29.0")
+	explicit := touch(t, t.TempDir(), "other.so")
+
+	found, err := search().Find()
+	if err != nil || found.Path != inHome || found.By != "home" {
+		t.Errorf("home: %+v, %v", found, err)
+	}
+	t.Setenv("IMGVEC_TEST_LIB", filepath.Dir(inEnv)) // a folder, and a file of another version
+	found, err = search().Find()
+	if err != nil || found.Path != inEnv || found.By != "IMGVEC_TEST_LIB" {
+		t.Errorf("environment: %+v, %v", found, err)
+	}
+	s := search()
+	s.Explicit = explicit
+	found, err = s.Find()
+	if err != nil || found.Path != explicit || found.By != "option" {
+		t.Errorf("option: %+v, %v", found, err)
+	}
+}
+
+// Somebody who names a library wants that one: another one must not be taken in silence.
+func TestFindDoesNotGoOnFromANamedPlace(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(home.Env, dir)
+	touch(t, dir, "lib", "onnxruntime", "liby.so.1.30.0")
+	t.Setenv("IMGVEC_TEST_LIB", filepath.Join(dir, "no-such.so"))
+	found, err := search().Find()
+	if !errors.Is(err, imgvec.ErrNoRuntime) || found.Path != "" || !strings.Contains(err.Error(), "IMGVEC_TEST_LIB") {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+func TestFindListsEveryPathTried(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(home.Env, dir)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s := search()
+	s.Files = []string{"libnowhere.so.1"}
+	found, err := s.Find()
+	if !errors.Is(err, imgvec.ErrNoRuntime) {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		filepath.Join(dir, "lib", "onnxruntime", "libnowhere.so.1"),
+		filepath.Join(os.Getenv("XDG_CACHE_HOME"), "imgvec", "lib", "onnxruntime", "libnowhere.so.1"),
+	} {
+		if !slices.Contains(found.Tried, path) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q is not among the paths tried: %v", path, err)
+		}
+	}
+	if !strings.Contains(err.Error(), "liby 1.30") || !strings.Contains(err.Error(), "imgvec setup") {
+		t.Errorf("neither version nor remedy: %v", err)
+	}
+}
