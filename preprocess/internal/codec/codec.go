@@ -53,6 +53,8 @@ func readerOf(format string) (reader, bool) {
 	switch format {
 	case "jpeg":
 		return reader{jpegHeader, DecodeJPEGGo}, true
+	case "png":
+		return reader{pngHeader, decodePNG}, true
 	}
 	return reader{}, false
 }
