@@ -1,0 +1,21 @@
+// Package dataset reads what a run takes in and writes what it puts out: paths, folders, patterns and lists become a
+// stream of [imgvec.Item]; rows go to Parquet, Arrow, NPY or JSON lines.
+//
+//	src, err := dataset.Open([]string{"photos/"}, dataset.SourceOptions{})
+//	w, err := dataset.Create("features.parquet", meta, dataset.WriterOptions{})
+//	defer w.Abort() // leaves nothing behind unless Finish was reached
+//	for r, err := range ex.Stream(ctx, src.Items(ctx)) {
+//		err = w.Write(dataset.Row{Result: r})
+//	}
+//	err = w.Finish()
+//
+// # Memory
+//
+// Both directions stream. A source holds the names of one folder a level, a writer one row group.
+//
+// # Whole or absent
+//
+// A writer works under a temporary name in the folder of its output, and Finish syncs and renames. Whenever the
+// process dies, the output is whole or not there. What a killed run leaves is removed by the next one with the same
+// output.
+package dataset

@@ -1,0 +1,53 @@
+package dataset
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/imgvec/imgvec"
+)
+
+// Extensions are the endings of file names that folders and patterns take for images, lower case, with the dot.
+var Extensions = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+
+func isImage(name string) bool {
+	return slices.Contains(Extensions, strings.ToLower(filepath.Ext(name)))
+}
+
+// isTable tells whether a name is that of an input with many images in it, which this version can't read.
+func isTable(name string) bool {
+	name = strings.ToLower(name)
+	for _, ext := range []string{".tar", ".tar.gz", ".tgz", ".parquet", ".arrow", ".arrows", ".feather"} {
+		if strings.HasSuffix(name, ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// file is an input given by its own name. It is always a row, whatever the name, also where there is no such file.
+type file string
+
+func (f file) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return yield(fileItem(string(f))), nil
+}
+
+func (f file) count(context.Context) (int64, bool, error) { return 1, true, nil }
+func (f file) any(context.Context) (bool, error)          { return true, nil }
+
+// fileItem is the item of a file; it is opened by the worker that decodes it.
+func fileItem(path string) imgvec.Item {
+	return imgvec.Item{ID: EscapeName(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+// brokenItem is an item that fails with err, for what should have been an input and can't be one.
+func brokenItem(path string, err error) imgvec.Item {
+	return imgvec.Item{ID: EscapeName(path), Open: func() (io.ReadCloser, error) { return nil, err }}
+}

@@ -1,0 +1,90 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+)
+
+// jsonWriter writes JSON lines: one object a row with the columns of the other formats. A feature that is not a finite
+// number, for which JSON has no word, is null.
+type jsonWriter struct {
+	dst  sink
+	dim  int
+	half bool
+	line []byte
+}
+
+func newJSONWriter(dst sink, meta Meta, dtype DType) *jsonWriter {
+	return &jsonWriter{dst: dst, dim: meta.Dim, half: dtype == Float16}
+}
+
+func (w *jsonWriter) Write(r Row) error {
+	if err := checkRow(&r, w.dim); err != nil {
+		return err
+	}
+	line := append(w.line[:0], `{"id":`...)
+	line = appendJSONString(line, r.ID)
+	line = append(line, `,"features":`...)
+	if r.Err == nil {
+		line = appendJSONFloats(line, r.Features, w.half)
+	} else {
+		line = append(line, "null"...)
+	}
+	line = appendJSONOutcome(line, &r)
+	w.line = line
+	_, err := w.dst.Write(line)
+	return w.dst.explain(err)
+}
+
+// appendJSONOutcome ends a line with the columns error, width and height.
+func appendJSONOutcome(line []byte, r *Row) []byte {
+	line = append(line, `,"error":`...)
+	if r.Err == nil {
+		line = append(line, "null"...)
+	} else {
+		line = appendJSONString(line, r.reason())
+	}
+	for _, side := range []struct {
+		key   string
+		value int
+	}{{`,"width":`, r.Width}, {`,"height":`, r.Height}} {
+		line = append(line, side.key...)
+		if r.Width > 0 && r.Height > 0 {
+			line = strconv.AppendInt(line, int64(side.value), 10)
+		} else {
+			line = append(line, "null"...)
+		}
+	}
+	return append(line, "}\n"...)
+}
+
+func appendJSONFloats(line []byte, values []float32, half bool) []byte {
+	line = append(line, '[')
+	for i, v := range values {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		if half {
+			v = float16value(float16bits(v))
+		}
+		if wide := float64(v); math.IsNaN(wide) || math.IsInf(wide, 0) {
+			line = append(line, "null"...)
+		} else {
+			line = strconv.AppendFloat(line, wide, 'g', -1, 32)
+		}
+	}
+	return append(line, ']')
+}
+
+func appendJSONString(line []byte, s string) []byte {
+	buf := bytes.NewBuffer(line)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string can't fail
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
+func (w *jsonWriter) Finish() error { return w.dst.finish() }
+func (w *jsonWriter) Abort() error  { return w.dst.abort() }

@@ -1,0 +1,123 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/imgvec/imgvec"
+)
+
+// maxPath is the longest line of a list that is taken for a path; Linux itself takes 4096 bytes.
+const maxPath = 64 << 10
+
+// list is paths, one a line: of a file, or of standard input. Empty lines are skipped, a carriage return at the end of
+// a line and a byte order mark are dropped. Relative paths start at the working folder, not at the list's.
+type list struct {
+	path  string
+	stdin *bufio.Reader // nil for a file
+}
+
+func openList(path string) (*list, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usagef("imgvec: no list %q (for a file whose name starts with @, write ./@...)", path)
+	case err != nil:
+		return nil, fmt.Errorf("imgvec: read list: %w", err)
+	case info.IsDir():
+		return nil, usagef("imgvec: list %q is a folder; without the @ it is walked", path)
+	}
+	return &list{path: path}, nil
+}
+
+func newStdinList(r io.Reader) *list {
+	return &list{path: "standard input", stdin: bufio.NewReaderSize(r, maxPath)}
+}
+
+func (l *list) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
+	return l.lines(ctx, func(path string) bool { return yield(fileItem(path)) })
+}
+
+func (l *list) count(ctx context.Context) (int64, bool, error) {
+	if l.stdin != nil {
+		return 0, false, nil
+	}
+	if info, err := os.Stat(l.path); err == nil && !info.Mode().IsRegular() {
+		return 0, false, nil // a pipe (<(find ...)) can be read once only
+	}
+	var n int64
+	_, err := l.lines(ctx, func(string) bool { n++; return true })
+	return n, err == nil, err
+}
+
+func (l *list) any(ctx context.Context) (found bool, err error) {
+	if l.stdin != nil {
+		return anyLine(l.stdin)
+	}
+	if info, err := os.Stat(l.path); err == nil && !info.Mode().IsRegular() {
+		return true, nil
+	}
+	_, err = l.lines(ctx, func(string) bool { found = true; return false })
+	return found, err
+}
+
+// anyLine drops empty lines from r and tells whether something is left.
+func anyLine(r *bufio.Reader) (bool, error) {
+	for {
+		head, err := r.Peek(1)
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("imgvec: read standard input: %w", err)
+		}
+		if head[0] != '\n' && head[0] != '\r' {
+			return true, nil
+		}
+		_, _ = r.Discard(1)
+	}
+}
+
+func (l *list) lines(ctx context.Context, yield func(path string) bool) (more bool, err error) {
+	r := l.stdin
+	if r == nil {
+		f, err := os.Open(l.path)
+		if err != nil {
+			return false, fmt.Errorf("imgvec: read list: %w", err)
+		}
+		defer f.Close()
+		r = bufio.NewReaderSize(f, maxPath)
+	}
+	for number := 1; ; number++ {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		line, err := r.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			return false, fmt.Errorf("imgvec: read list: %s: line %d is longer than %d bytes: it must hold one path a line", l.path, number, maxPath)
+		}
+		if err != nil && err != io.EOF {
+			return false, fmt.Errorf("imgvec: read list: %s: %w", l.path, err)
+		}
+		if path := trimLine(line, number); len(path) > 0 && !yield(string(path)) {
+			return false, nil
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+	}
+}
+
+func trimLine(line []byte, number int) []byte {
+	if number == 1 {
+		line = bytes.TrimPrefix(line, []byte("\xEF\xBB\xBF"))
+	}
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r"))
+}
