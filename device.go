@@ -10,6 +10,7 @@ import (
 // DeviceKind is a kind of device that a backend runs on.
 type DeviceKind string
 
+// The kinds of devices.
 const (
 	DeviceAuto DeviceKind = "auto" // every GPU that works, else the CPU
 	DeviceCPU  DeviceKind = "cpu"

@@ -5,6 +5,7 @@ import "fmt"
 // Precision is the arithmetic that a session computes in. Features are float32 whatever it is.
 type Precision string
 
+// The precisions.
 const (
 	PrecisionAuto Precision = "auto" // the fastest of the device's that holds the model's accuracy
 	FP32          Precision = "fp32"

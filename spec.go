@@ -56,6 +56,7 @@ const (
 // CropRound says to which pixel a centre crop of an odd margin moves.
 type CropRound string
 
+// The roundings of an odd margin.
 const (
 	CropHalfEven CropRound = "half_even" // torchvision: Python's round
 	CropFloor    CropRound = "floor"     // Hugging Face: //

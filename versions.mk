@@ -17,10 +17,10 @@ EFFICIENTNET_LITE2_SHA256 := a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204
 
 # Tools of `make lint` and `make vuln`, run as `go run module@version`.
 GOLANGCI_LINT_VERSION := v2.15.0
-GOVULNCHECK_VERSION := v1.1.4
+GOVULNCHECK_VERSION := v1.9.0
 
 # Python packages that open the command's Parquet files in its tests.
-PYARROW_VERSION :=
-PANDAS_VERSION :=
-DUCKDB_VERSION :=
-POLARS_VERSION :=
+PYARROW_VERSION := 26.0.1
+PANDAS_VERSION := 3.1.1
+DUCKDB_VERSION := 2.0.0
+POLARS_VERSION := 2.1.0

@@ -1,0 +1,94 @@
+# imgvec: `make` prints the targets. Versions stand in versions.mk and go.mod, nowhere else.
+include versions.mk
+
+SHELL := /bin/bash
+GO ?= go
+PYTHON ?= python3
+
+# Native libraries and models: IMGVEC_HOME, else third_party beside the binary, where ./imgvec looks by itself.
+HOME_DIR := $(or $(IMGVEC_HOME),$(CURDIR)/third_party)
+export IMGVEC_HOME := $(HOME_DIR)
+
+# For `make run`.
+IMAGES ?=
+OUT ?= features.parquet
+MODEL ?=
+BUNDLE ?=
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUNDLE_FILE := imgvec-bundle-linux-amd64.tar
+GOLANGCI_LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/...
+FUZZTIME ?= 30s
+PY_ENV := .cache/python
+
+.DEFAULT_GOAL := help
+.PHONY: help build setup run test check fmt vet lint race nocgo vuln fuzz bench bundle python clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: IMAGES=folder OUT=features.parquet MODEL=name (run), BUNDLE=file (setup), IMGVEC_HOME=folder"
+
+build: ## build ./imgvec
+	@command -v gcc >/dev/null || { echo "gcc is missing: apt install gcc, or the like (CGO_ENABLED=0 go build ./cmd/imgvec makes one that can't run models)" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o imgvec ./cmd/imgvec
+
+setup: build ## fetch the pinned native libraries and the default model (BUNDLE=file: without a network)
+	@mkdir -p "$(HOME_DIR)"
+	./imgvec setup --home "$(HOME_DIR)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
+
+run: setup ## photos in, features out: IMAGES=folder, else on pictures that the project draws
+	@images="$(IMAGES)"; images="$${images/#\~\//$$HOME/}"; \
+	if [ -z "$$images" ]; then images=.cache/samples; ./imgvec setup --samples "$$images"; fi; \
+	./imgvec extract "$$images" --output "$(OUT)" $(if $(MODEL),--model "$(MODEL)") $(if $(filter file,$(origin OUT)),--force)
+
+test: setup ## set up and run every test
+	$(GO) test -timeout 20m ./...
+
+check: fmt vet lint nocgo test race ## everything that CI runs
+
+fmt:
+	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; [ -z "$$bad" ] || { echo "not gofmt'ed: $$bad" >&2; exit 1; }
+
+vet:
+	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
+
+lint: ## golangci-lint, at the pinned version
+	$(GOLANGCI_LINT) run ./...
+
+race: setup ## the packages with goroutines under the race detector
+	$(GO) test -race -short -timeout 20m $(CONCURRENT)
+
+nocgo: ## the twins: everything compiles without cgo, and for the other platforms
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+vuln: ## known vulnerabilities in what is linked (needs the vulnerability database)
+	$(GOVULNCHECK) ./...
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done; \
+	done
+
+bench: setup ## side by side with PyTorch, in an environment of its own (downloads PyTorch, some gigabytes)
+	$(MAKE) -C bench run
+
+bundle: setup ## pack what setup fetched, for a machine without a network
+	./imgvec setup --home "$(HOME_DIR)" --make-bundle $(BUNDLE_FILE)
+	@echo "on the other machine: ./imgvec setup --bundle $(BUNDLE_FILE)"
+
+python: $(PY_ENV)/.done ## the Python packages that the Parquet tests open files with
+
+$(PY_ENV)/.done: versions.mk
+	$(PYTHON) -m venv $(PY_ENV)
+	$(PY_ENV)/bin/python -m pip install --quiet --disable-pip-version-check pyarrow==$(PYARROW_VERSION) pandas==$(PANDAS_VERSION) duckdb==$(DUCKDB_VERSION) polars==$(POLARS_VERSION)
+	@touch $@
+
+clean: ## remove what was built; fetched libraries and models stay (rm -r third_party)
+	rm -rf imgvec .cache features.parquet $(BUNDLE_FILE)
