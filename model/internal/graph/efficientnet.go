@@ -1,0 +1,130 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/imgvec/imgvec/model/internal/onnx"
+)
+
+// liteBlock is one stage of inverted residual blocks of EfficientNet-B0, which the Lite family shares.
+type liteBlock struct{ repeats, kernel, stride, expand, out int64 }
+
+var liteBlocks = []liteBlock{
+	{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24}, {2, 5, 2, 6, 40}, {3, 3, 2, 6, 80}, {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320},
+}
+
+const (
+	liteStem    = 32
+	liteHead    = 1280
+	liteEpsilon = 1e-3 // of TensorFlow's batch norm
+)
+
+// liteScale is how a member of the family grows out of the smallest: wider, deeper, on larger pictures.
+type liteScale struct {
+	width, depth float64
+	size         int64
+}
+
+var lites = map[string]liteScale{
+	"efficientnet-lite0": {1.0, 1.0, 224},
+	"efficientnet-lite1": {1.0, 1.1, 240},
+	"efficientnet-lite2": {1.1, 1.2, 260},
+	"efficientnet-lite3": {1.2, 1.4, 280},
+	"efficientnet-lite4": {1.4, 1.8, 300},
+}
+
+// LiteSize is the side of an EfficientNet-Lite's pictures; ok is false where arch is none.
+func LiteSize(arch string) (size int, ok bool) {
+	scale, ok := lites[arch]
+	return int(scale.size), ok
+}
+
+// LiteDim is the features an image of every EfficientNet-Lite.
+const LiteDim = liteHead
+
+// EfficientNetLite builds arch ("efficientnet-lite0" to "efficientnet-lite4": no squeeze-and-excite, ReLU6) from a
+// checkpoint with the names of efficientnet_lite_pytorch. Its features are the global average of the last
+// convolution's activation.
+func EfficientNetLite(arch string, src Source) (*onnx.Builder, error) {
+	scale, ok := lites[arch]
+	if !ok {
+		return nil, fmt.Errorf("architecture %q is no EfficientNet-Lite that the project knows", arch)
+	}
+	n := &network{Builder: onnx.NewBuilder(arch, arch+", batch norm folded"), loader: newLoader(arch, src)}
+	n.Input(Input, onnx.Batched(3, scale.size, scale.size))
+	n.zero, n.six = n.Weights("relu6.min", []float32{0}), n.Weights("relu6.max", []float32{6})
+	size := scale.size
+	x := n.sameConv(Input, "stem", "_conv_stem", norm{"_bn0", liteEpsilon}, conv{in: 3, out: liteStem, kernel: 3, stride: 2}, &size)
+	x = n.relu6(x)
+	in := int64(liteStem)
+	for index, b := range scale.blocks() {
+		x = n.invertedResidual(x, index, in, b, &size)
+		in = b.out
+	}
+	x = n.sameConv(x, "head", "_conv_head", norm{"_bn1", liteEpsilon}, conv{in: in, out: liteHead, kernel: 1, stride: 1}, &size)
+	x = n.relu6(x)
+	n.classifier(x, "_fc", liteHead, n.classes("_fc.weight"))
+	return n.done()
+}
+
+// blocks lists the blocks of a member one by one. The first and the last stage are not deepened.
+func (s liteScale) blocks() []liteBlock {
+	var all []liteBlock
+	for i, stage := range liteBlocks {
+		repeats := stage.repeats
+		if i > 0 && i < len(liteBlocks)-1 {
+			repeats = int64(math.Ceil(float64(repeats) * s.depth))
+		}
+		stage.out = s.channels(stage.out)
+		for r := range repeats {
+			b := stage
+			if r > 0 {
+				b.stride = 1
+			}
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// channels scales a number of channels and rounds it to a multiple of 8, as EfficientNet does.
+func (s liteScale) channels(n int64) int64 {
+	wide := float64(n) * s.width
+	rounded := max(8, int64(wide+4)/8*8)
+	if float64(rounded) < 0.9*wide {
+		rounded += 8
+	}
+	return rounded
+}
+
+// invertedResidual is MBConv: expand 1x1, depthwise kxk, project 1x1, and the input added where the shape allows.
+func (n *network) invertedResidual(x string, index int, in int64, b liteBlock, size *int64) string {
+	name, key := fmt.Sprintf("block%d", index), fmt.Sprintf("_blocks.%d.", index)
+	skip, wide := x, in*b.expand
+	if b.expand != 1 {
+		x = n.sameConv(x, name+".expand", key+"_expand_conv", norm{key + "_bn0", liteEpsilon}, conv{in: in, out: wide, kernel: 1, stride: 1}, size)
+		x = n.relu6(x)
+	}
+	depthwise := conv{in: wide, out: wide, kernel: b.kernel, stride: b.stride, group: wide}
+	x = n.sameConv(x, name+".depthwise", key+"_depthwise_conv", norm{key + "_bn1", liteEpsilon}, depthwise, size)
+	x = n.relu6(x)
+	x = n.sameConv(x, name+".project", key+"_project_conv", norm{key + "_bn2", liteEpsilon}, conv{in: wide, out: b.out, kernel: 1, stride: 1}, size)
+	if b.stride == 1 && in == b.out {
+		x = n.Node("Add", name+".add", []string{x, skip})
+	}
+	return x
+}
+
+func (n *network) relu6(x string) string {
+	return n.Node("Clip", x+".relu6", []string{x, n.zero, n.six})
+}
+
+// sameConv pads as TensorFlow's "same": the output is ceil(size/stride), and an odd rest goes to the right and below.
+func (n *network) sameConv(x, name, key string, bn norm, c conv, size *int64) string {
+	out := (*size + c.stride - 1) / c.stride
+	total := max((out-1)*c.stride+c.kernel-*size, 0)
+	c.before, c.after = total/2, total-total/2
+	*size = out
+	return n.conv(x, name, key, bn, c)
+}

@@ -1,0 +1,46 @@
+package graph
+
+import "github.com/imgvec/imgvec/model/internal/onnx"
+
+// network is a graph while it is built from a checkpoint.
+type network struct {
+	*onnx.Builder
+	*loader
+	zero, six string // constants of ReLU6
+}
+
+// conv is the geometry of a square convolution.
+type conv struct {
+	in, out, kernel, stride int64
+	before, after           int64 // padding, the same for rows and columns
+	group                   int64 // 0: one group
+}
+
+// conv adds a convolution with its batch norm folded in.
+func (n *network) conv(x, name, key string, bn norm, c conv) string {
+	group := max(c.group, 1)
+	weight, bias := n.foldedConv(key, bn, c.out, c.in/group, c.kernel)
+	inputs := []string{x, n.Weights(name+".weight", weight, c.out, c.in/group, c.kernel, c.kernel), n.Weights(name+".bias", bias, c.out)}
+	return n.Node("Conv", name, inputs,
+		onnx.Ints("dilations", 1, 1), onnx.Int("group", group), onnx.Ints("kernel_shape", c.kernel, c.kernel),
+		onnx.Ints("pads", c.before, c.before, c.after, c.after), onnx.Ints("strides", c.stride, c.stride))
+}
+
+// classifier ends the graph: global average pool to the features, a linear layer to the logits.
+func (n *network) classifier(x, key string, dim, classes int64) {
+	pooled := n.Node("GlobalAveragePool", "pool", []string{x})
+	n.Node("Flatten", Features, []string{pooled}, onnx.Int("axis", 1))
+	weight := n.Weights("classifier.weight", n.load(key+".weight", classes, dim), classes, dim)
+	bias := n.Weights("classifier.bias", n.load(key+".bias", classes), classes)
+	n.Node("Gemm", Logits, []string{Features, weight, bias}, onnx.Int("transB", 1))
+	n.Output(Features, onnx.Batched(dim))
+	n.Output(Logits, onnx.Batched(classes))
+}
+
+// done gives the graph, or says what the checkpoint lacks.
+func (n *network) done() (*onnx.Builder, error) {
+	if err := n.finish(); err != nil {
+		return nil, err
+	}
+	return n.Builder, nil
+}

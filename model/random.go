@@ -1,0 +1,69 @@
+package model
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/model/internal/graph"
+)
+
+// RandomOptions says where a random model goes; the zero value is the default.
+type RandomOptions struct {
+	Name string // of the model; empty: ARCH-random, with the seed where it is not 0
+	Home string // empty: home.Dir()
+}
+
+// Random makes a model with random weights, for tests and benchmarks on machines that have no trained ones, and
+// installs it in the home folder. The same architecture and seed give the same bytes on every machine. Its features
+// mean nothing; its Name, Source, Note and Random field say so.
+func Random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
+	m, err := random(arch, seed, opts)
+	if err != nil {
+		return nil, fmt.Errorf("imgvec: make random model %q: %w", arch, err)
+	}
+	return m, nil
+}
+
+func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
+	preset := imageNet(256, 224, imgvec.Bilinear)
+	if size, ok := graph.LiteSize(arch); ok {
+		preset = litePreset(size+32, size)
+	}
+	name := opts.Name
+	if name == "" {
+		name = arch + "-random"
+		if seed != 0 {
+			name = fmt.Sprintf("%s-%d", name, seed)
+		}
+	}
+	if opts.Home == "" {
+		opts.Home = home.Dir()
+	}
+	src, err := graph.RandomWeights(arch, seed)
+	if err != nil {
+		return nil, fmt.Errorf("%w; architectures: %s", err, archList())
+	}
+	b, dim, err := buildGraph(arch, preset.InputSize.Height, src)
+	if err != nil {
+		return nil, err
+	}
+	manifest := Manifest{
+		Name: name, Arch: arch, Source: fmt.Sprintf("RANDOM weights, made by imgvec (seed %d): the features mean nothing", seed),
+		License: "none needed", Random: true, Logits: graph.Logits, Spec: builtSpec(name, dim, preset),
+	}
+	dir := filepath.Join(opts.Home, "models", name)
+	if err := install(dir, b, manifest); err != nil {
+		return nil, err
+	}
+	return openFolder(dir, OpenOptions{Home: opts.Home})
+}
+
+func archList() string {
+	names := graph.Archs()
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
