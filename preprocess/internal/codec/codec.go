@@ -55,6 +55,10 @@ func readerOf(format string) (reader, bool) {
 		return reader{jpegHeader, DecodeJPEGGo}, true
 	case "png":
 		return reader{pngHeader, decodePNG}, true
+	case "gif":
+		return reader{gifHeader, decodeGIF}, true
+	case "bmp":
+		return reader{bmpHeader, decodeBMP}, true
 	}
 	return reader{}, false
 }

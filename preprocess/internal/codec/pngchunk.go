@@ -74,7 +74,7 @@ func (p *pngFile) setPalette(s []byte) error {
 	if len(s) > 768 {
 		return fmt.Errorf("invalid palette of %d bytes", len(s))
 	}
-	p.palette = grayPalette()
+	p.palette = [768]uint8{}
 	copy(p.palette[:], s[:len(s)/3*3])
 	return nil
 }

@@ -21,8 +21,8 @@ type pngFile struct {
 	depth, colour int
 	known         bool // depth and colour are a pair that PNG knows
 	interlaced    bool
-	palette       [768]uint8
-	frame         *box // of the first animation frame, where it comes before the picture data
+	palette       [768]uint8 // what the file leaves out is black
+	frame         *box       // of the first animation frame, where it comes before the picture data
 	idat          [][]byte
 	cut           bool // the last piece of picture data ends with the file
 	end           int  // offset of the checksum that follows the picture data
@@ -65,7 +65,7 @@ func isWord(b byte) bool {
 
 // parsePNG reads the chunks up to the end of the picture data. Checksums are verified in front of it, as in Pillow.
 func parsePNG(data []byte) (*pngFile, error) {
-	p := &pngFile{palette: grayPalette(), sequence: -1}
+	p := &pngFile{sequence: -1}
 	at := len(pngMagic)
 	for {
 		c, err := readChunk(data, at)

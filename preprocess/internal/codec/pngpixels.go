@@ -71,11 +71,3 @@ func sample(src []uint8, i, depth int) uint8 {
 	bit := i * depth
 	return src[bit>>3] >> (8 - depth - bit&7) & (1<<depth - 1)
 }
-
-// grayPalette is the palette that Pillow starts from; entries that a file leaves out stay gray.
-func grayPalette() (p [768]uint8) {
-	for i := range 256 {
-		p[3*i], p[3*i+1], p[3*i+2] = uint8(i), uint8(i), uint8(i)
-	}
-	return p
-}
