@@ -1,11 +1,72 @@
-// imgvec.h: the one header of imgvec's native code. Nothing in here prints, throws, exits or keeps its arguments.
+// imgvec.h: the one public header of imgvec's native code. Nothing in here prints, throws, exits or keeps its
+// arguments; a status is returned by value, with its text, because a goroutine may run on another thread at its next call.
 #ifndef IMGVEC_H
 #define IMGVEC_H
 #include <stdint.h>
+
+// What a call came to.
+enum {
+    IMGVEC_OK = 0,
+    IMGVEC_BROKEN = 1,    // the file is damaged or of a kind that the library refuses
+    IMGVEC_TRUNCATED = 2, // the data end before the picture does
+    IMGVEC_SCANS = 3,     // more scans than any sane file has
+    IMGVEC_NOMEM = 4,
+    IMGVEC_LIBRARY = 5,   // the library can't be opened or is of another ABI
+    IMGVEC_BUG = 6,       // the caller's numbers contradict the file
+};
+typedef struct {
+    int32_t code;
+    int32_t warnings; // of the decoder, about damage that Pillow accepts too
+    char text[248];
+} imgvec_status;
+
+// Variants of the pixel loops; all give the same bytes.
+enum { IMGVEC_C = 0, IMGVEC_AVX2 = 1, IMGVEC_AVX512 = 2 };
+int32_t imgvec_has_level(int32_t level);
 
 // uint8 [n][pixels][3] RGB -> the look-up table's element for each byte, as [n][3][pixels] (planar) or [n][pixels][3];
 // bgr turns the channels' order round on the way out. table is [3][256] by R, G, B.
 void imgvec_normalize_f32(float *dst, const uint8_t *src, int64_t n, int64_t pixels, const float *table, int32_t planar, int32_t bgr);
 void imgvec_normalize_f16(uint16_t *dst, const uint8_t *src, int64_t n, int64_t pixels, const uint16_t *table, int32_t planar, int32_t bgr);
+
+// One axis of a resize: for each output pixel a window of source pixels and its integer weights (22 fraction bits). The
+// arrays follow the struct at the given byte offsets; axis.go packs them.
+typedef struct {
+    int32_t count;       // output pixels
+    int32_t taps;        // the longest window
+    int32_t first, last; // source pixels used: [first, last)
+    int32_t groups;      // ceil(taps / 4)
+    int32_t lo, n;       // int32[count]: a window's start and length
+    int32_t k;           // int32[count][taps]: the weights, zero behind a window's end
+    int32_t k16;         // int16[count][groups][2][4]: weight = hi * 2^11 + lo, four his, four los
+    int32_t k8;          // int8[count rounded up to 4 / 4][groups][3][4 outputs][4 taps]: weight = d0 + d1 * 2^8 + d2 * 2^16
+} imgvec_axis;
+
+// How the two axes make a picture. The y axis goes over source rows in rising order.
+typedef struct {
+    int32_t level;
+    int32_t rows_first; // 1: the y axis is applied first
+    int32_t transpose;  // 1: output pixel (i of y, j of x) is stored in row j, column i
+    int32_t flip_y;     // 1: output i of y is stored at count-1-i
+    int64_t stride;     // of the destination, bytes
+} imgvec_plan;
+
+// Scratch memory and decoder state of one goroutine.
+typedef struct imgvec_worker imgvec_worker;
+imgvec_worker *imgvec_worker_new(void); // NULL: out of memory
+void imgvec_worker_free(imgvec_worker *w);
+int64_t imgvec_worker_bytes(const imgvec_worker *w); // scratch held between calls
+
+// Resizes pixels of px (3 or 4) bytes, rows stride bytes apart, len bytes in all, into RGB at dst.
+imgvec_status imgvec_resample(imgvec_worker *w, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y, const uint8_t *pix,
+                              int64_t len, int64_t stride, int32_t px, uint8_t *dst);
+
+// A libjpeg-turbo of ABI 62, opened at run time and never closed.
+typedef struct imgvec_jpeg imgvec_jpeg;
+imgvec_status imgvec_jpeg_open(const char *path, imgvec_jpeg **lib);
+// Decodes a JPEG file of width x height as Pillow does and resizes it into RGB at dst, scanline by scanline. careful: all
+// rows and columns are decoded, also those that the axes do not use; the result is the same.
+imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y,
+                               const uint8_t *data, int64_t len, int32_t width, int32_t height, int32_t careful, uint8_t *dst);
 
 #endif

@@ -14,10 +14,9 @@ type Level string
 // The levels. All give the same bytes.
 const (
 	Go     Level = "go"     // plain Go
-	C      Level = "c"      // plain C
+	PlainC Level = "c"      // plain C
 	AVX2   Level = "avx2"   // x86-64 of 2013 and later
-	AVX512 Level = "avx512" // x86-64 with AVX-512 VBMI and VNNI
-	NEON   Level = "neon"   // arm64
+	AVX512 Level = "avx512" // x86-64 with AVX-512 VNNI
 )
 
 // LevelVariable is the environment variable that forces a level.

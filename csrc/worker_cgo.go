@@ -1,0 +1,101 @@
+//go:build cgo
+
+package csrc
+
+// #cgo LDFLAGS: -ldl
+// #include <stdlib.h>
+// #include "imgvec.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+// Worker is the scratch memory and the decoder state of one goroutine. It must be closed.
+type Worker struct {
+	native  *C.imgvec_worker
+	scratch []uint8 // of the Go twin
+}
+
+// NewWorker makes a worker that holds no memory yet.
+func NewWorker() (*Worker, error) {
+	native := C.imgvec_worker_new()
+	if native == nil {
+		return nil, errors.New("imgvec: new worker: out of memory")
+	}
+	return &Worker{native: native}, nil
+}
+
+// Close frees the worker's memory. It is idempotent.
+func (w *Worker) Close() {
+	C.imgvec_worker_free(w.native)
+	w.native, w.scratch = nil, nil
+}
+
+// Resample resizes src into dst by the plan.
+func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
+	src.check()
+	p.check(dst, src.Width, src.Height)
+	if p.Level == Go {
+		w.scratch = trim(resampleGo(p, src, dst, w.scratch))
+		return nil
+	}
+	status := C.imgvec_resample(w.native, p.native(), p.X.native(), p.Y.native(), pointer(src.Pix), C.int64_t(len(src.Pix)),
+		C.int64_t(src.Stride), C.int32_t(src.Step), pointer(dst))
+	runtime.KeepAlive(w)
+	return statusError(&status)
+}
+
+// JPEG is a libjpeg-turbo, opened at run time and never closed. It is safe for concurrent use.
+type JPEG struct{ native *C.imgvec_jpeg }
+
+// OpenJPEG opens the libjpeg-turbo of ABI 62 at path, or a soname that the loader knows.
+func OpenJPEG(path string) (*JPEG, error) {
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var lib JPEG
+	status := C.imgvec_jpeg_open(name, &lib.native)
+	if err := statusError(&status); err != nil {
+		return nil, err
+	}
+	return &lib, nil
+}
+
+// JPEGInto decodes a JPEG file of the given size and resizes it into dst, scanline by scanline. Damage that Pillow
+// accepts too is counted in warnings. careful decodes also what the plan does not use; the result is the same.
+func (w *Worker) JPEGInto(lib *JPEG, p Plan, data []byte, width, height int, careful bool, dst []uint8) (warnings int, err error) {
+	p.check(dst, width, height)
+	if len(data) == 0 {
+		return 0, fmt.Errorf("%w: no data", ErrTruncated)
+	}
+	status := C.imgvec_jpeg_into(w.native, lib.native, p.native(), p.X.native(), p.Y.native(), pointer(data), C.int64_t(len(data)),
+		C.int32_t(width), C.int32_t(height), cbool(careful), pointer(dst))
+	runtime.KeepAlive(w)
+	return int(status.warnings), statusError(&status)
+}
+
+func (p Plan) native() C.imgvec_plan {
+	return C.imgvec_plan{level: nativeLevel(p.Level), rows_first: cbool(p.RowsFirst), transpose: cbool(p.Transpose),
+		flip_y: cbool(p.FlipY), stride: C.int64_t(p.Stride)}
+}
+
+func (a *Axis) native() *C.imgvec_axis { return (*C.imgvec_axis)(unsafe.Pointer(&a.words[0])) }
+
+func pointer(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
+
+func statusError(s *C.imgvec_status) error {
+	if s.code == C.IMGVEC_OK {
+		return nil
+	}
+	text := C.GoString(&s.text[0])
+	switch s.code {
+	case C.IMGVEC_TRUNCATED:
+		return fmt.Errorf("%w: %s", ErrTruncated, text)
+	case C.IMGVEC_BROKEN, C.IMGVEC_SCANS:
+		return fmt.Errorf("%w: %s", ErrBroken, text)
+	}
+	return errors.New(text)
+}

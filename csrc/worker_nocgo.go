@@ -1,0 +1,35 @@
+//go:build !cgo
+
+package csrc
+
+import "errors"
+
+// Worker is the scratch memory of one goroutine. It must be closed.
+type Worker struct{ scratch []uint8 }
+
+// NewWorker makes a worker that holds no memory yet.
+func NewWorker() (*Worker, error) { return &Worker{}, nil }
+
+// Close frees the worker's memory. It is idempotent.
+func (w *Worker) Close() { w.scratch = nil }
+
+// Resample resizes src into dst by the plan.
+func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
+	src.check()
+	p.check(dst, src.Width, src.Height)
+	w.scratch = trim(resampleGo(p, src, dst, w.scratch))
+	return nil
+}
+
+// JPEG is a libjpeg-turbo, opened at run time. This build has none: it was made without cgo.
+type JPEG struct{}
+
+// OpenJPEG says that libjpeg needs cgo.
+func OpenJPEG(string) (*JPEG, error) {
+	return nil, errors.New("this program was built without cgo, which libjpeg needs: build it with CGO_ENABLED=1")
+}
+
+// JPEGInto fails: there is no JPEG in a build without cgo.
+func (w *Worker) JPEGInto(*JPEG, Plan, []byte, int, int, bool, []uint8) (warnings int, err error) {
+	return 0, errors.New("this program was built without cgo, which libjpeg needs: build it with CGO_ENABLED=1")
+}
