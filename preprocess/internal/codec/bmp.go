@@ -244,6 +244,9 @@ func decodeBMP(data []byte, lim Limits, buf []byte) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	if err := checkSize(b.width, b.height, lim); err != nil {
+		return Image{}, err
+	}
 	rle := b.compression == bmpRLE8 || b.compression == bmpRLE4
 	if rle && b.layout != bmpIndex && b.layout != bmpGray {
 		return Image{}, errors.New("run-length coding of other than palette pixels")

@@ -55,6 +55,8 @@ func readerOf(format string) (reader, bool) {
 		return reader{jpegHeader, DecodeJPEGGo}, true
 	case "png":
 		return reader{pngHeader, decodePNG}, true
+	case "webp":
+		return reader{webpHeader, decodeWebP}, true
 	case "gif":
 		return reader{gifHeader, decodeGIF}, true
 	case "bmp":
@@ -85,8 +87,8 @@ func Decode(data []byte, h Header, lim Limits, buf []byte) (Image, error) {
 	if !ok {
 		return Image{}, unsupported(data, h.Format)
 	}
-	if lim.MaxPixels > 0 && int64(h.Width)*int64(h.Height) > lim.MaxPixels {
-		return Image{}, tooLarge(h.Width, h.Height, lim.MaxPixels)
+	if err := checkSize(h.Width, h.Height, lim); err != nil {
+		return Image{}, err
 	}
 	img, err := r.decode(data, lim, buf)
 	if err != nil {
@@ -95,6 +97,24 @@ func Decode(data []byte, h Header, lim Limits, buf []byte) (Image, error) {
 	return img, nil
 }
 
+// checkSize refuses a picture over the limit, and one whose bytes no int could count, before anything is computed of it.
+func checkSize(w, h int, lim Limits) error {
+	if w <= 0 || h <= 0 {
+		return fmt.Errorf("size %d x %d", w, h)
+	}
+	most := lim.MaxPixels
+	if most <= 0 || most > absolutePixels {
+		most = absolutePixels
+	}
+	if int64(w) > most || int64(h) > most || int64(w)*int64(h) > most {
+		return tooLarge(w, h, most)
+	}
+	return nil
+}
+
+// absolutePixels is the most that is decoded without a limit: six times Pillow's.
+const absolutePixels = 1 << 30
+
 func tooLarge(w, h int, most int64) error {
 	return fmt.Errorf("%w: %d x %d pixels, the limit is %d (raise --max-pixels if you trust the file)", ErrTooLarge, w, h, most)
 }
@@ -102,16 +122,10 @@ func tooLarge(w, h int, most int64) error {
 // newImage reserves and makes the memory of a w x h picture, in buf where that is large enough. work is what the
 // decoder needs besides. The pixels are not cleared.
 func newImage(w, h int, work int64, lim Limits, buf []byte) (Image, error) {
-	if w <= 0 || h <= 0 {
-		return Image{}, fmt.Errorf("size %d x %d", w, h)
-	}
-	if lim.MaxPixels > 0 && int64(w)*int64(h) > lim.MaxPixels {
-		return Image{}, tooLarge(w, h, lim.MaxPixels)
+	if err := checkSize(w, h, lim); err != nil {
+		return Image{}, err
 	}
 	size := 3 * int64(w) * int64(h)
-	if size > maxInt {
-		return Image{}, fmt.Errorf("%w: %d x %d pixels", ErrTooLarge, w, h)
-	}
 	if lim.Reserve != nil {
 		if err := lim.Reserve(size + work); err != nil {
 			return Image{}, err
@@ -122,8 +136,6 @@ func newImage(w, h int, work int64, lim Limits, buf []byte) (Image, error) {
 	}
 	return Image{Pix: buf[:size], Stride: 3 * w, Width: w, Height: h}, nil
 }
-
-const maxInt = int64(^uint(0) >> 1)
 
 // row gives row y's 3*Width bytes.
 func (img Image) row(y int) []uint8 {
