@@ -2,6 +2,7 @@ package csrc
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 )
 
@@ -57,15 +58,17 @@ func (a *Axis) Source() (first, last int) { return a.first, a.last }
 // Bytes is the memory that the axis takes.
 func (a *Axis) Bytes() int { return len(a.words)*8 + len(a.windows)*(a.taps*4+32) }
 
-// Reversed is the axis that makes the same output, in reverse order, of the mirrored source of the given length.
-func (a *Axis) Reversed(source int) *Axis {
+// Mirrored is the axis that makes the same output of the mirrored source of the given length. backwards puts the output in
+// reverse order too, that is in the order of the mirrored source.
+func (a *Axis) Mirrored(source int, backwards bool) *Axis {
 	mirrored := make([]Window, len(a.windows))
 	for i, w := range a.windows {
-		weights := make([]int32, len(w.Weights))
-		for j, k := range w.Weights {
-			weights[len(weights)-1-j] = k
-		}
-		mirrored[len(mirrored)-1-i] = Window{Lo: source - w.Lo - len(w.Weights), Weights: weights}
+		weights := slices.Clone(w.Weights)
+		slices.Reverse(weights)
+		mirrored[i] = Window{Lo: source - w.Lo - len(w.Weights), Weights: weights}
+	}
+	if backwards {
+		slices.Reverse(mirrored)
 	}
 	return NewAxis(mirrored)
 }

@@ -64,6 +64,12 @@ func OpenJPEG(path string) (*JPEG, error) {
 	return &lib, nil
 }
 
+// Version is the library's version, "3.2.0"; "" where it does not say.
+func (j *JPEG) Version() string { return C.GoString(C.imgvec_jpeg_version(j.native)) }
+
+// Path is the file that the library was loaded from.
+func (j *JPEG) Path() string { return C.GoString(C.imgvec_jpeg_path(j.native)) }
+
 // JPEGInto decodes a JPEG file of the given size and resizes it into dst, scanline by scanline. Damage that Pillow
 // accepts too is counted in warnings. careful decodes also what the plan does not use; the result is the same.
 func (w *Worker) JPEGInto(lib *JPEG, p Plan, data []byte, width, height int, careful bool, dst []uint8) (warnings int, err error) {

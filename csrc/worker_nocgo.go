@@ -29,6 +29,12 @@ func OpenJPEG(string) (*JPEG, error) {
 	return nil, errors.New("this program was built without cgo, which libjpeg needs: build it with CGO_ENABLED=1")
 }
 
+// Version is empty.
+func (*JPEG) Version() string { return "" }
+
+// Path is empty.
+func (*JPEG) Path() string { return "" }
+
 // JPEGInto fails: there is no JPEG in a build without cgo.
 func (w *Worker) JPEGInto(*JPEG, Plan, []byte, int, int, bool, []uint8) (warnings int, err error) {
 	return 0, errors.New("this program was built without cgo, which libjpeg needs: build it with CGO_ENABLED=1")
