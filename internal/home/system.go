@@ -1,0 +1,11 @@
+package home
+
+import "os"
+
+// SystemEnv is the environment variable that hides the system's own copies of native libraries when it is "off": then
+// only those of HOME, or named by an option or a variable, are opened. Tests use it to run everywhere as on a machine
+// that has none.
+const SystemEnv = "IMGVEC_SYSTEM_LIBRARIES"
+
+// SystemLibraries tells whether the loader may be asked for a library by its soname.
+func SystemLibraries() bool { return os.Getenv(SystemEnv) != "off" }
