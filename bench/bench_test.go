@@ -1,0 +1,91 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fakePeer is a contender that does 10 images in the given seconds a round.
+func fakePeer(t *testing.T, name, seconds string) *contender {
+	t.Helper()
+	script := `echo 'a library says hello'; echo '{"ready": true, "versions": {"fake": "1"}}'
+while read -r line; do echo '{"images": 10, "seconds": ` + seconds + `}'; done`
+	return &contender{name: name, command: []string{"/bin/sh", "-c", script}}
+}
+
+func TestRoundsAndRatios(t *testing.T) {
+	all := []*contender{fakePeer(t, library, "0.5"), fakePeer(t, torchScript, "5")}
+	for _, c := range all {
+		if err := c.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer c.stop()
+	}
+	for range 3 {
+		for _, c := range all {
+			if _, err := c.round(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if all[0].versions["fake"] != "1" {
+		t.Errorf("versions = %v", all[0].versions)
+	}
+	var out strings.Builder
+	dir := t.TempDir()
+	if err := report(&out, options{images: 10, rounds: 3, results: dir}, all); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"20.0", "2.0", "10.00x"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, out.String())
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("results: %v, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil || strings.Count(string(text), "\n") != 2 {
+		t.Errorf("results hold %q, %v", text, err)
+	}
+}
+
+func TestAPeerThatDiesIsAnError(t *testing.T) {
+	c := &contender{name: "dead", command: []string{"/bin/sh", "-c", "exit 3"}}
+	defer c.stop()
+	if err := c.start(t.Context()); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if s := spreadOf([]float64{5, 1, 3}); s != (spread{3, 1, 5}) {
+		t.Errorf("spread = %v", s)
+	}
+	if s := spreadOf([]float64{4, 1, 3, 2}); s.Median != 2.5 {
+		t.Errorf("median = %v", s.Median)
+	}
+}
+
+func TestTreeCPUCountsThisProcess(t *testing.T) {
+	before, err := treeCPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for used := before; used < before+0.05; {
+		if used, err = treeCPU(os.Getpid()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	line := "42 (a ) name) S 7 42 42 0 -1 0 0 0 0 0 150 50 20 10 20 0 3 0 1 2 3"
+	pid, parent, seconds, err := parseStat(line)
+	if err != nil || pid != 42 || parent != 7 || seconds != 2.3 {
+		t.Errorf("got %d, %d, %v, %v", pid, parent, seconds, err)
+	}
+}

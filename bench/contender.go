@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// contender is one way to do the work.
+type contender struct {
+	name     string
+	what     string
+	command  []string
+	oneShot  bool // the command is started anew for each round, and its start counts
+	versions map[string]string
+	rounds   []result
+
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+// result is one round.
+type result struct {
+	Images     int     `json:"images"`
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu_seconds"` // of the process and its children
+}
+
+func (r result) rate() float64      { return float64(r.Images) / r.Seconds }
+func (r result) cpuMillis() float64 { return 1000 * r.CPUSeconds / float64(r.Images) }
+
+// The contenders' names. The report relates them to each other.
+const (
+	library     = "imgvec"
+	command     = "imgvec-command"
+	decodeOnly  = "imgvec-decode"
+	inferOnly   = "imgvec-infer"
+	onePrep     = "imgvec-preprocess-1"
+	torchScript = "torch-script"
+	torchLoader = "torch-loader"
+	pillowPrep  = "pillow-preprocess-1"
+)
+
+func contenders(o options, list, work string) ([]*contender, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	own := func(name string) []string { return []string{self, "peer", name, list, o.model} }
+	python := func(script string) []string { return []string{o.python, filepath.Join("peers", script), list} }
+	all := []*contender{
+		{name: library, what: "executor.Stream, JPEG files to features", command: own(library)},
+		{name: command, what: "imgvec extract, its start included, to Parquet", oneShot: true, command: []string{o.imgvec, "extract", "@" + list,
+			"--model", o.model, "--output", filepath.Join(work, "features.parquet"), "--force", "--progress", "none"}},
+		{name: decodeOnly, what: "its preprocessing alone, on all cores", command: own(decodeOnly)},
+		{name: inferOnly, what: "its model alone, pixels in memory", command: own(inferOnly)},
+		{name: torchScript, what: "PyTorch, one image at a time, fp32", command: python("torch_script.py")},
+		{name: torchLoader, what: "PyTorch, DataLoader, compiled, bf16, batches of 32", command: python("torch_loader.py")},
+		{name: onePrep, what: "its preprocessing alone, one worker", command: own(onePrep)},
+		{name: pillowPrep, what: "Pillow and torchvision, one core", command: python("preprocess.py")},
+	}
+	if o.only == "" {
+		return all, nil
+	}
+	names := strings.Split(o.only, ",")
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(c *contender) bool { return c.name == name }) {
+			return nil, fmt.Errorf("no contender %q", name)
+		}
+	}
+	return slices.DeleteFunc(all, func(c *contender) bool { return !slices.Contains(names, c.name) }), nil
+}
+
+// start starts the process and waits until it is warm.
+func (c *contender) start(ctx context.Context) error {
+	if c.oneShot {
+		_, err := c.once(ctx) // warms the file cache, and finds mistakes early
+		return err
+	}
+	c.cmd = exec.CommandContext(ctx, c.command[0], c.command[1:]...)
+	c.cmd.Stderr = os.Stderr
+	c.cmd.WaitDelay = 5 * time.Second
+	var err error
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c.out = bufio.NewScanner(out)
+	if err := c.cmd.Start(); err != nil {
+		return err
+	}
+	var ready struct{ Versions map[string]string }
+	if err := c.read(&ready); err != nil {
+		return err
+	}
+	c.versions = ready.Versions
+	return nil
+}
+
+// read takes the next line of JSON and passes over what libraries print beside it.
+func (c *contender) read(into any) error {
+	for c.out.Scan() {
+		if line := c.out.Bytes(); len(line) > 0 && line[0] == '{' {
+			return json.Unmarshal(line, into)
+		}
+	}
+	if err := c.out.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
+}
+
+func (c *contender) round(ctx context.Context) (result, error) {
+	var r result
+	var err error
+	if c.oneShot {
+		r, err = c.once(ctx)
+	} else {
+		r, err = c.again()
+	}
+	if err == nil {
+		c.rounds = append(c.rounds, r)
+	}
+	return r, err
+}
+
+func (c *contender) again() (result, error) {
+	var r result
+	before, err := treeCPU(c.cmd.Process.Pid)
+	if err != nil {
+		return r, err
+	}
+	if _, err := io.WriteString(c.in, "go\n"); err != nil {
+		return r, err
+	}
+	if err := c.read(&r); err != nil {
+		return r, err
+	}
+	after, err := treeCPU(c.cmd.Process.Pid)
+	r.CPUSeconds = after - before
+	return r, err
+}
+
+func (c *contender) once(ctx context.Context) (result, error) {
+	list, err := os.ReadFile(strings.TrimPrefix(c.command[2], "@"))
+	if err != nil {
+		return result{}, err
+	}
+	cmd := exec.CommandContext(ctx, c.command[0], c.command[1:]...)
+	start := time.Now()
+	text, err := cmd.CombinedOutput()
+	r := result{Images: strings.Count(string(list), "\n"), Seconds: time.Since(start).Seconds()}
+	if err != nil {
+		return r, fmt.Errorf("%w: %s", err, text)
+	}
+	r.CPUSeconds = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	return r, nil
+}
+
+// stop ends the process; it may be called at any time.
+func (c *contender) stop() {
+	if c.in != nil {
+		c.in.Close()
+	}
+	if c.cmd != nil && c.cmd.Process != nil {
+		_ = c.cmd.Wait() // its status does not matter any more
+	}
+}

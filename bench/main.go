@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// options are the flags.
+type options struct {
+	photos, python, imgvec, results string
+	images, rounds                  int
+	model                           string
+	only                            string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) == 5 && os.Args[1] == "peer" {
+		err = serve(ctx, os.Args[2], os.Args[3], os.Args[4])
+	} else {
+		err = compare(ctx, parse())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() options {
+	var o options
+	flag.StringVar(&o.photos, "photos", defaultPhotos(), "folder of JPEG photos")
+	flag.IntVar(&o.images, "images", 1000, "images a round; the photos are repeated to that number")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds")
+	flag.StringVar(&o.model, "model", "resnet50-random", "imgvec's model (random weights are as fast as trained ones)")
+	flag.StringVar(&o.python, "python", ".venv/bin/python", "Python with the packages of requirements.txt")
+	flag.StringVar(&o.imgvec, "imgvec", "../imgvec", "the built command")
+	flag.StringVar(&o.results, "results", "results", "folder for the results; empty writes none")
+	flag.StringVar(&o.only, "only", "", "names of the contenders to run, with commas; empty runs all")
+	flag.Parse()
+	return o
+}
+
+func defaultPhotos() string {
+	if dir := os.Getenv("IMGVEC_TESTDATA"); dir != "" {
+		return filepath.Join(dir, "photos")
+	}
+	return filepath.Join("..", "..", "shared", "testdata", "photos")
+}
+
+// compare starts every contender, runs the rounds and reports.
+func compare(ctx context.Context, o options) error {
+	work, err := os.MkdirTemp("", "imgvec-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	list := filepath.Join(work, "list.txt")
+	if err := writeList(list, o.photos, o.images); err != nil {
+		return err
+	}
+	all, err := contenders(o, list, work)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		defer c.stop()
+		fmt.Fprintf(os.Stderr, "starting %s\n", c.name)
+		if err := c.start(ctx); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	for round := range o.rounds {
+		for _, c := range all {
+			r, err := c.round(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: round %d: %w", c.name, round+1, err)
+			}
+			fmt.Fprintf(os.Stderr, "round %d  %-20s %8.1f img/s  %6.2f ms CPU an image\n", round+1, c.name, r.rate(), r.cpuMillis())
+		}
+	}
+	return report(os.Stdout, o, all)
+}
+
+// writeList writes the paths of n photos, the folder's repeated, one a line.
+func writeList(list, dir string, n int) error {
+	var photos []string
+	for _, pattern := range []string{"*.jpg", "*.jpeg", "*.JPG", "*.JPEG"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		photos = append(photos, found...)
+	}
+	if len(photos) == 0 {
+		return errors.New("no JPEG photos in " + dir + " (-photos names the folder)")
+	}
+	var text strings.Builder
+	for i := range n {
+		path, err := filepath.Abs(photos[i%len(photos)])
+		if err != nil {
+			return err
+		}
+		text.WriteString(path + "\n")
+	}
+	return os.WriteFile(list, []byte(text.String()), 0o644)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// record is one contender's line in the results file.
+type record struct {
+	Time      time.Time         `json:"time"`
+	Commit    string            `json:"commit"`
+	CPU       string            `json:"cpu"`
+	Cores     int               `json:"cores"`
+	Model     string            `json:"model"`
+	Contender string            `json:"contender"`
+	What      string            `json:"what"`
+	Rate      spread            `json:"images_per_second"`
+	CPUMillis spread            `json:"cpu_ms_per_image"`
+	Rounds    []result          `json:"rounds"`
+	Versions  map[string]string `json:"versions,omitempty"`
+}
+
+// spread is the median of some rounds, with their extremes.
+type spread struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+func spreadOf(values []float64) spread {
+	s := slices.Sorted(slices.Values(values))
+	n := len(s)
+	return spread{Median: (s[(n-1)/2] + s[n/2]) / 2, Min: s[0], Max: s[n-1]}
+}
+
+func each(rounds []result, value func(result) float64) []float64 {
+	values := make([]float64, len(rounds))
+	for i, r := range rounds {
+		values[i] = value(r)
+	}
+	return values
+}
+
+// report prints the table and the ratios and writes the results file.
+func report(w io.Writer, o options, all []*contender) error {
+	fmt.Fprintf(w, "\n%s, %d cores; %d images a round, %d rounds interleaved; model %s\n\n", cpuName(), runtime.NumCPU(), o.images, o.rounds, o.model)
+	fmt.Fprintf(w, "%-22s %8s  %-17s %9s  %s\n", "contender", "img/s", "(min - max)", "ms CPU", "what")
+	rates := map[string][]float64{}
+	records := make([]record, 0, len(all))
+	for _, c := range all {
+		rates[c.name] = each(c.rounds, result.rate)
+		rate, cpu := spreadOf(rates[c.name]), spreadOf(each(c.rounds, result.cpuMillis))
+		fmt.Fprintf(w, "%-22s %8.1f  (%.1f - %.1f)%s %9.2f  %s\n", c.name, rate.Median, rate.Min, rate.Max,
+			strings.Repeat(" ", max(0, 12-len(fmt.Sprintf("%.1f%.1f", rate.Min, rate.Max)))), cpu.Median, c.what)
+		records = append(records, record{Time: time.Now().UTC(), Commit: commit(), CPU: cpuName(), Cores: runtime.NumCPU(), Model: o.model,
+			Contender: c.name, What: c.what, Rate: rate, CPUMillis: cpu, Rounds: c.rounds, Versions: c.versions})
+	}
+	fmt.Fprintln(w)
+	for _, line := range ratios(rates) {
+		fmt.Fprintln(w, line)
+	}
+	if o.results == "" {
+		return nil
+	}
+	path, err := save(o.results, records)
+	fmt.Fprintf(w, "\nresults: %s\n", path)
+	return err
+}
+
+// ratios relates contenders round by round, where both took part.
+func ratios(rates map[string][]float64) []string {
+	var lines []string
+	add := func(text string, a, b []float64, format string) {
+		if len(a) == 0 || len(a) != len(b) {
+			return
+		}
+		values := make([]float64, len(a))
+		for i := range a {
+			values[i] = a[i] / b[i]
+		}
+		s := spreadOf(values)
+		lines = append(lines, fmt.Sprintf("%-58s "+format+"  ("+format+" - "+format+")", text, s.Median, s.Min, s.Max))
+	}
+	add("imgvec / the usual PyTorch script", rates[library], rates[torchScript], "%.2fx")
+	add("imgvec / DataLoader + torch.compile, bf16", rates[library], rates[torchLoader], "%.2fx")
+	add("imgvec extract / the usual PyTorch script", rates[command], rates[torchScript], "%.2fx")
+	add("preprocessing, one core: imgvec / Pillow + torchvision", rates[onePrep], rates[pillowPrep], "%.2fx")
+	add("imgvec / its bound 1/(1/decode + 1/infer)", rates[library], bound(rates[decodeOnly], rates[inferOnly]), "%.3f")
+	return lines
+}
+
+func bound(decode, infer []float64) []float64 {
+	if len(decode) != len(infer) {
+		return nil
+	}
+	values := make([]float64, len(decode))
+	for i := range decode {
+		values[i] = 1 / (1/decode[i] + 1/infer[i])
+	}
+	return values
+}
+
+func save(dir string, records []record) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	name := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(cpuName()), "-")
+	path := filepath.Join(dir, time.Now().UTC().Format("2006-01-02")+"-"+strings.Trim(name, "-")+".jsonl")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return path, err
+	}
+	out := json.NewEncoder(f)
+	var errs []error
+	for _, r := range records {
+		errs = append(errs, out.Encode(r))
+	}
+	return path, errors.Join(append(errs, f.Close())...)
+}
+
+func cpuName() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil {
+		for line := range strings.SplitSeq(string(text), "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				return strings.TrimSpace(value)
+			}
+		}
+	}
+	return runtime.GOARCH
+}
+
+func commit() string {
+	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
