@@ -130,7 +130,11 @@ func (d download) get(ctx context.Context, part string) error {
 		}
 		return finalError{err}
 	}
-	return d.receive(f, response, have, func() { cancel(errStalled) })
+	err = d.receive(f, response, have, func() { cancel(errStalled) })
+	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
+		return errStalled // not "context canceled", which the caller did not do
+	}
+	return err
 }
 
 var errStalled = errors.New("no data for too long")
