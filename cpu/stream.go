@@ -1,0 +1,131 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/csrc"
+	"github.com/imgvec/imgvec/internal/ort"
+)
+
+// stream is the scratch of one batch that computes: the model's input and output, kept from Run to Run.
+type stream struct {
+	session       *ort.Session
+	input, output *ort.Buffer
+	room          int // images that the buffers hold
+	views         map[int]*view
+}
+
+// view is the scratch seen as tensors of n images.
+type view struct {
+	in, out *ort.Tensor
+}
+
+// view gives the tensors for n images, made at the first batch of that size.
+func (s *stream) view(b *Backend, n int) (*view, error) {
+	if v, ok := s.views[n]; ok {
+		return v, nil
+	}
+	if n > s.room {
+		if err := s.free(); err != nil {
+			return nil, err
+		}
+		s.input = ort.NewBuffer(n * b.spec.ImageLen() * b.shapes.input.DType.Size())
+		s.output = ort.NewBuffer(n * b.spec.Dim * b.shapes.output.DType.Size())
+		s.room, s.views = n, map[int]*view{}
+	}
+	in, err := s.input.Tensor(b.shapes.input.DType, inputShape(b.spec, int64(n)))
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.output.Tensor(b.shapes.output.DType, b.shapes.outputShape(n))
+	if err != nil {
+		return nil, errors.Join(err, in.Destroy())
+	}
+	v := &view{in, out}
+	s.views[n] = v
+	return v, nil
+}
+
+// run computes the features of images from..from+n of the batch, where the session takes size at a time.
+func (s *stream) run(b *Backend, batch *imgvec.Batch, from, n, size int) error {
+	v, err := s.view(b, size)
+	if err != nil {
+		return err
+	}
+	pixels := batch.Pixels[from*b.spec.ImageLen() : (from+n)*b.spec.ImageLen()]
+	b.fill(v.in, pixels, n)
+	if err := s.session.Run(v.in, v.out); err != nil {
+		return fmt.Errorf("imgvec: run model %q on %d images: %w", b.spec.Model, n, err)
+	}
+	features := batch.Features[from*b.spec.Dim : (from+n)*b.spec.Dim]
+	if b.shapes.output.DType == ort.Float32 {
+		copy(features, v.out.Float32())
+		return nil
+	}
+	for i, h := range v.out.Float16()[:len(features)] {
+		features[i] = float16(h)
+	}
+	return nil
+}
+
+// fill turns pixels into the model's input. What lies behind n images in a padded batch is left as it was.
+func (b *Backend) fill(in *ort.Tensor, pixels []uint8, n int) {
+	size, order := b.spec.Preset.InputSize, b.spec.Preset.ChannelOrder
+	switch b.shapes.input.DType {
+	case ort.Float32:
+		csrc.Normalize(in.Float32()[:len(pixels)], pixels, n, size.Height, size.Width, &b.table, b.spec.Layout, order)
+	case ort.Float16:
+		csrc.NormalizeF16(in.Float16()[:len(pixels)], pixels, n, size.Height, size.Width, &b.table, b.spec.Layout, order)
+	default:
+		permute(in.Uint8()[:len(pixels)], pixels, n, size.Height*size.Width, b.spec.Layout, order)
+	}
+}
+
+// permute moves the bytes of n pictures, [n, area, 3] RGB, to the given layout and order.
+func permute(dst, src []uint8, n, area int, layout imgvec.Layout, order imgvec.ChannelOrder) {
+	pixel, plane := 3, 1 // strides of the destination
+	if layout == imgvec.NCHW {
+		pixel, plane = 1, area
+	}
+	for i := range n {
+		from, to := src[i*area*3:(i+1)*area*3], dst[i*area*3:(i+1)*area*3]
+		for c := range 3 {
+			place := c * plane
+			if order == imgvec.BGR {
+				place = (2 - c) * plane
+			}
+			for p := range area {
+				to[p*pixel+place] = from[p*3+c]
+			}
+		}
+	}
+}
+
+func (s *stream) free() error {
+	var errs []error
+	for _, v := range s.views {
+		errs = append(errs, v.in.Destroy(), v.out.Destroy())
+	}
+	if s.input != nil {
+		s.input.Free()
+		s.output.Free()
+	}
+	*s = stream{session: s.session}
+	return errors.Join(errs...)
+}
+
+// float16 is the number whose IEEE 754 half-precision bits are h.
+func float16(h uint16) float32 {
+	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
+	switch exponent {
+	case 0: // zero and subnormals: fraction * 2^-24
+		f := float32(fraction) / (1 << 24)
+		return math.Float32frombits(math.Float32bits(f) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}

@@ -1,0 +1,109 @@
+package ort
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/home"
+)
+
+// The version that onnxruntime_go asks for: API 29. Later 1.x keep older APIs.
+const (
+	wantMajor = 1
+	wantMinor = 30
+)
+
+// Want is the version needed, for people.
+const Want = "ONNX Runtime 1.30 or later"
+
+const kind = "onnxruntime"
+
+// LibraryVariables are the environment variables that name the library or its folder, best first.
+var LibraryVariables = []string{"ONNXRUNTIME_SHARED_LIBRARY_PATH", "ONNXRUNTIME_LIB_PATH", "ORT_DYLIB_PATH"}
+
+// soname is what the system's loader is asked for last.
+const soname = "libonnxruntime.so.1"
+
+// coreFiles are the library's names, best first.
+var coreFiles = []string{"libonnxruntime.so.1.30.0", "libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.*", "libonnxruntime*.dylib"}
+
+// pluginFile is the OpenVINO execution provider; pluginNeeds are what it opens, from its own folder.
+const pluginFile = "libonnxruntime_providers_openvino_plugin.so"
+
+var pluginNeeds = []string{"libopenvino.so.*", "libopenvino_intel_cpu_plugin.so", "libopenvino_onnx_frontend.so.*", "libtbb.so.12"}
+
+// findCore looks for the library in dir (a file or folder that an option names; "" for none), the environment's
+// variables and the usual folders. Where it is in none, Path is the soname, for the loader to try.
+func findCore(dir string) (home.Found, error) {
+	found, err := home.Search{Kind: kind, Files: coreFiles, Explicit: dir, Env: LibraryVariables, Want: Want}.Find()
+	if err == nil {
+		return found, home.Check(found.Path)
+	}
+	if dir != "" || named() || !home.SystemLibraries() {
+		return found, err
+	}
+	found.Tried = append(found.Tried, soname+" (by the system's loader)")
+	found.Path, found.By = soname, "loader"
+	return found, nil
+}
+
+func named() bool {
+	for _, name := range LibraryVariables {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// findPlugin looks for the OpenVINO plugin beside the core, then in the usual folders, and checks it and all that it
+// opens: it loads its own parts later, where a damaged or missing one kills the process or leaves no device.
+func findPlugin(core, dir string) (home.Found, error) {
+	search := home.Search{Kind: kind, Files: []string{pluginFile}, Want: "the OpenVINO plugin " + pluginFile}
+	var found home.Found
+	var err error
+	if filepath.IsAbs(core) {
+		search.Explicit = filepath.Dir(core)
+		found, err = search.Find()
+	}
+	if found.Path == "" {
+		tried := found.Tried
+		search.Explicit = dir
+		found, err = search.Find()
+		found.Tried = append(tried, found.Tried...)
+	}
+	if err != nil {
+		return found, err
+	}
+	if err := home.Check(found.Path); err != nil {
+		return found, err
+	}
+	for _, file := range pluginNeeds {
+		need := home.Search{Kind: kind, Files: []string{file}, Explicit: filepath.Dir(found.Path), Want: file + ", which the OpenVINO plugin needs beside it"}
+		part, err := need.Find()
+		if err == nil {
+			err = home.Check(part.Path)
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// checkVersion refuses a library that is too old, or of a major version that nobody knows.
+func checkVersion(path, version string, tried []string) error {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, errA := strconv.Atoi(major)
+	b, errB := strconv.Atoi(minor)
+	if errA == nil && errB == nil && a == wantMajor && b >= wantMinor {
+		return nil
+	}
+	return fmt.Errorf("imgvec: open ONNX Runtime %q: %w: version %s found, %s needed; run \"imgvec setup\" or name another by $%s; tried:\n  %s",
+		path, imgvec.ErrNoRuntime, version, Want, LibraryVariables[0], strings.Join(tried, "\n  "))
+}

@@ -1,0 +1,2 @@
+// Package orttest is for tests only: it lets the OpenVINO plugin work on CPUs of other makers.
+package orttest
