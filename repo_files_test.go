@@ -45,9 +45,14 @@ func (f *goFile) builds(c *build.Context) bool {
 	return err == nil && ok && (c.CgoEnabled || !slices.Contains(f.imports(), "C"))
 }
 
+var parsed []*goFile // what goFiles found; the tests of this file run one after the other
+
 // goFiles parses every Go file of this module: not of other modules inside it, and nothing that git ignores.
 func goFiles(t *testing.T) []*goFile {
 	t.Helper()
+	if parsed != nil {
+		return parsed
+	}
 	var files []*goFile
 	set := token.NewFileSet()
 	for _, name := range repoFiles(t) {
@@ -71,6 +76,7 @@ func goFiles(t *testing.T) []*goFile {
 	if len(files) == 0 {
 		t.Fatal("no Go files found")
 	}
+	parsed = files
 	return files
 }
 

@@ -25,10 +25,11 @@ var mayImport = map[string][]string{
 	"internal/fetch":           {"internal/home"},
 	"internal/testdata":        {},
 	"internal/backendtest":     {"internal/testdata"},
-	"internal/backendtest/...": {"internal/testdata"},
+	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/ort":             {"csrc"},
+	"internal/ort/...":         {"internal/ort", "internal/testdata"},
 	"internal/cuda":            {"csrc"},
-	"internal/measure":         {"executor", "preprocess", "dataset", "model"},
+	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
 	"csrc":                     {},
 	"csrc/...":                 {"csrc"},
 	"preprocess":               {"csrc", "preprocess/internal/..."},
