@@ -10,11 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/imgvec/imgvec/internal/home"
 )
 
 // Bundle writes every wheel of [Wheels] to w as one tar, for [Unbundle] on a machine without a network. Wheels that
-// dir lacks are downloaded into it first. The same pins give the same bytes.
+// dir ("": the home folder's) lacks are downloaded into it first. The same pins give the same bytes.
 func Bundle(ctx context.Context, w io.Writer, dir string, log func(string)) error {
+	if dir == "" {
+		dir = filepath.Join(home.Dir(), DownloadsDir)
+	}
 	pins, err := Wheels()
 	if err != nil {
 		return err
