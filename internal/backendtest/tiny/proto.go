@@ -61,11 +61,10 @@ func (g *graph) rename(from, to string) {
 func (g *graph) weights(kind int, quantised bool) string {
 	var data []byte
 	for i := range Dim * 3 * 3 * 3 {
-		level := int8(i*7919%201 - 100)
-		f := float32(level) / 64
+		f := float32(weight(i))
 		switch {
 		case quantised:
-			data = append(data, byte(level))
+			data = append(data, byte(level(i)))
 		case kind == float16Type:
 			data = binary.LittleEndian.AppendUint16(data, csrc.Float16(f))
 		default:
