@@ -57,6 +57,8 @@ func readerOf(format string) (reader, bool) {
 		return reader{pngHeader, decodePNG}, true
 	case "webp":
 		return reader{webpHeader, decodeWebP}, true
+	case "tiff":
+		return reader{tiffHeader, decodeTIFF}, true
 	case "gif":
 		return reader{gifHeader, decodeGIF}, true
 	case "bmp":

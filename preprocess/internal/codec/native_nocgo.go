@@ -11,3 +11,9 @@ type nativeWebP struct{}
 func bindWebP(string) (any, string, string, error) { return nil, "", "", errNoCgo }
 
 func (nativeWebP) decode([]byte, []uint8, int) error { return errNoCgo }
+
+type nativeTIFF struct{}
+
+func bindTIFF(string) (any, string, string, error) { return nil, "", "", errNoCgo }
+
+func (nativeTIFF) open(*tiffFile, int64) (tiffSource, error) { return nil, errNoCgo }
