@@ -9,7 +9,7 @@ import (
 const (
 	maxPickle = 32 << 20 // bytes
 	maxString = 1 << 20  // bytes of one string
-	maxSteps  = 4 << 20  // opcodes, and elements copied from one container to another
+	maxSteps  = 2 << 20  // opcodes, and elements copied from one container to another
 )
 
 // What a pickle can make. Everything else is a Go int64, float64, bool, string or nil.
