@@ -59,6 +59,9 @@ var pillowJPEG = sync.OnceValue(func() jpegLibrary {
 
 var systemJPEG = sync.OnceValue(func() jpegLibrary {
 	const name = "libjpeg.so.62"
+	if !home.SystemLibraries() {
+		return jpegLibrary{err: home.ErrSystemHidden}
+	}
 	lib, err := csrc.OpenJPEG(name)
 	if err != nil {
 		return jpegLibrary{err: fmt.Errorf("the system has none (%s): %w", name, err)}

@@ -105,6 +105,10 @@ func (l *library) isPart(name string) bool {
 }
 
 func (l *library) openSystem(s *source) {
+	if !home.SystemLibraries() {
+		s.err = home.ErrSystemHidden
+		return
+	}
 	var why []string
 	for _, name := range l.sonames {
 		s.bound, s.version, s.path, s.err = l.bind(name)
