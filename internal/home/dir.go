@@ -23,11 +23,11 @@ func Models() string { return filepath.Join(Dir(), "models") }
 // Libraries is the folder of installed libraries of one kind ("onnxruntime", "codecs"), HOME/lib/kind.
 func Libraries(kind string) string { return filepath.Join(Dir(), "lib", kind) }
 
-// candidates are the folders that could be HOME, best first; never empty.
+// candidates are the folders that could be HOME, best first; never empty. One that the variable names is the only one.
 func candidates() []string {
 	var dirs []string
 	if dir := os.Getenv(Env); dir != "" {
-		dirs = append(dirs, absolute(dir))
+		return []string{absolute(dir)}
 	}
 	if dir := filepath.Join(executableDir(), local); isDir(dir) {
 		dirs = append(dirs, dir)

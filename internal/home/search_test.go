@@ -76,9 +76,12 @@ func TestFindDoesNotGoOnFromANamedPlace(t *testing.T) {
 }
 
 func TestFindListsEveryPathTried(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv(home.Env, dir)
+	t.Setenv(home.Env, "")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := search()
 	s.Files = []string{"libnowhere.so.1"}
 	found, err := s.Find()
@@ -86,7 +89,8 @@ func TestFindListsEveryPathTried(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
-		filepath.Join(dir, "lib", "onnxruntime", "libnowhere.so.1"),
+		filepath.Join(filepath.Dir(exe), "libnowhere.so.1"),
+		filepath.Join(filepath.Dir(exe), "lib", "libnowhere.so.1"),
 		filepath.Join(os.Getenv("XDG_CACHE_HOME"), "imgvec", "lib", "onnxruntime", "libnowhere.so.1"),
 	} {
 		if !slices.Contains(found.Tried, path) || !strings.Contains(err.Error(), path) {

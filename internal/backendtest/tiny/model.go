@@ -33,6 +33,9 @@ type Options struct {
 	Weird  string              // "quantised": int8 weights, DequantizeLinear before the convolution
 }
 
+// Spec is the spec of the model.
+func Spec(opts Options) imgvec.Spec { return opts.defaults().spec() }
+
 // Write writes the model into the test's temporary folder and tells its spec.
 func Write(t testing.TB, opts Options) (path string, spec imgvec.Spec) {
 	t.Helper()
