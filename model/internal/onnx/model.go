@@ -101,6 +101,8 @@ func Parse(r io.ReaderAt, size int64) (*Model, error) {
 		return nil, err
 	case graphs != 1:
 		return nil, fmt.Errorf("%w: it holds %d graphs", errFormat, graphs)
+	case len(m.Opset) == 0:
+		return nil, fmt.Errorf("%w: it names no operator set", errFormat)
 	case len(m.Graph.Nodes) == 0:
 		return nil, fmt.Errorf("%w: its graph is empty", errFormat)
 	}
