@@ -45,11 +45,11 @@ func (w *npyWriter) header() []byte {
 	if w.half {
 		descr = "<f2"
 	}
-	return NPYHeader(descr, w.rows, int64(w.dim))
+	return npyHeader(descr, w.rows, int64(w.dim))
 }
 
-// NPYHeader is the head of a NumPy file, 128 bytes whatever the shape, for elements such as "<f4" or "|u1" in C order.
-func NPYHeader(descr string, shape ...int64) []byte {
+// npyHeader is the head of a NumPy file, 128 bytes whatever the shape, for elements such as "<f4" or "|u1" in C order.
+func npyHeader(descr string, shape ...int64) []byte {
 	const size = 128
 	dims := ""
 	for _, n := range shape {

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/dataset"
+	"github.com/imgvec/imgvec/executor"
+	"github.com/imgvec/imgvec/preprocess"
+)
+
+// What --on-error takes.
+const (
+	onErrorKeep = "keep"
+	onErrorSkip = "skip"
+	onErrorFail = "fail"
+)
+
+// extractFlags are the flags of extract.
+type extractFlags struct {
+	engineFlags
+	output, dtype        string
+	force                bool
+	onError              string
+	maxFailures          int
+	progress, statistics string
+}
+
+func (a *app) extractCommand() *cobra.Command {
+	f := &extractFlags{maxFailures: -1}
+	cmd := &cobra.Command{
+		Use:   "extract INPUT... -o OUT",
+		Short: "Write the feature vectors of images to a file",
+		Long: `Write the feature vectors of images to a file, one row an image, in the order of the input.
+
+INPUT is a file, a folder (with all folders below it), a pattern in quotes ('photos/**/*.jpg'), @LIST (a file with one
+path a line), or - (the same from standard input). Folders and patterns take the files whose names end like an image's;
+a file given by its own name is always a row.
+
+OUT is a Parquet file (.parquet), an Arrow IPC file (.arrow) or stream (.arrows), NumPy (.npy, with the ids in
+OUT.ids.jsonl) or JSON lines (.jsonl); - is an Arrow stream on standard output. It appears when it is whole.
+
+An image that can't be read or decoded does not stop the run: its row has no features and says why.`,
+		Example: `  imgvec extract photos/ -o features.parquet
+  imgvec extract 'shop/**/*.jpg' logo.png -o features.npy --model resnet50
+  find /data -name '*.jpg' -newer last | imgvec extract - -o - | python3 consume.py`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.extract(cmd.Context(), args, f) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&f.output, "output", "o", "", "`file` to write; its extension chooses the format")
+	flags.BoolVar(&f.force, "force", false, "replace an existing output")
+	f.add(flags)
+	flags.StringVar(&f.dtype, "features-dtype", "float32", "`type` that features are stored in: float32, float16")
+	flags.BoolVar(&f.engineFlags.normalize, "normalize", false, "scale each vector to length 1 (L2)")
+	flags.StringVar(&f.onError, "on-error", onErrorKeep, "`what` becomes of an image that fails: keep (a row that says why), skip (no row), fail (end the run)")
+	flags.Var(whole{&f.maxFailures, 0, 1 << 40}, "max-failures", "end with status 3 when more images failed (default no limit)")
+	flags.StringVar(&f.progress, "progress", "auto", "`how` to show progress: auto (a bar on a terminal, else a line every 10 s), json, none")
+	flags.StringVar(&f.statistics, "stats", "", "write a report of the run to this `file` (JSON)")
+	return cmd
+}
+
+// check finds what is wrong with the flags before anything is loaded.
+func (f *extractFlags) check() error {
+	if f.output == "" {
+		return usagef("-o OUT is missing: name the file to write, such as -o features.parquet")
+	}
+	if _, err := dataset.ParseDType(f.dtype); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{onErrorKeep, onErrorSkip, onErrorFail}, f.onError) {
+		return usagef("--on-error %q is unknown (keep, skip, fail)", f.onError)
+	}
+	if err := checkProgress(f.progress); err != nil {
+		return err
+	}
+	if err := f.engineFlags.check(); err != nil {
+		return err
+	}
+	if f.statistics != "" {
+		if _, err := os.Stat(filepath.Dir(f.statistics)); errors.Is(err, fs.ErrNotExist) {
+			return usagef("--stats %q: there is no folder %q", f.statistics, filepath.Dir(f.statistics))
+		}
+	}
+	if f.output == "-" && isTerminal(os.Stdout) {
+		return usagef("-o - writes binary data to standard output, which is a terminal: send it to a program or a file")
+	}
+	return dataset.CheckOutput(f.output, f.force)
+}
+
+// engineFlags are the flags that choose and tune the model's executor.
+type engineFlags struct {
+	model, modelOutput, device, precision string
+	batch, workers                        int
+	exif, gray16                          string
+	maxPixels                             int
+	maxBytes, decodeMemory                size
+	deterministic, normalize              bool
+}
+
+func (f *engineFlags) options() executor.Options {
+	return executor.Options{
+		Device: f.device, Precision: imgvec.Precision(f.precision), Batch: f.batch,
+		Workers: f.workers, Deterministic: f.deterministic, Normalize: f.normalize, Preprocess: f.preprocessing(),
+	}
+}
+
+func (f *engineFlags) preprocessing() preprocess.Options {
+	return preprocess.Options{
+		Exif: preprocess.ExifMode(f.exif), MaxPixels: int64(f.maxPixels), MaxBytes: int64(f.maxBytes),
+		DecodeMemory: int64(f.decodeMemory), Gray16: preprocess.Gray16Mode(f.gray16),
+	}
+}

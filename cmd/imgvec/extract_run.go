@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/dataset"
+	"github.com/imgvec/imgvec/executor"
+	"github.com/imgvec/imgvec/model"
+)
+
+// extraction is one run of extract.
+type extraction struct {
+	*app
+	flags  *extractFlags
+	source *dataset.Source
+	model  *model.Model
+	ex     *executor.Executor
+	out    dataset.Writer
+	tally  *tally
+	show   progress
+
+	loading time.Duration // of the model
+	running time.Duration // from the first image to the whole output
+	writing time.Duration // of it, in the writer
+	rows    int64
+}
+
+func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	source, err := a.openInputs(ctx, inputs)
+	if err != nil {
+		return err
+	}
+	x := &extraction{app: a, flags: f, source: source, tally: newTally(), show: silence{a.stderr}}
+	if err := x.load(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.ex.Close()) }()
+	if err := x.run(ctx); err != nil {
+		return err
+	}
+	return x.end()
+}
+
+// openInputs opens the source and makes sure that there is something to do.
+func (a *app) openInputs(ctx context.Context, inputs []string) (*dataset.Source, error) {
+	source, err := dataset.Open(inputs, dataset.SourceOptions{Stdin: a.stdin})
+	if err != nil {
+		return nil, err
+	}
+	some, err := source.Any(ctx)
+	if err == nil && !some {
+		err = fmt.Errorf("nothing to do: no images in %s (folders and patterns take %s)", quoted(inputs), listed(dataset.Extensions))
+	}
+	return source, err
+}
+
+func (x *extraction) load(ctx context.Context) (err error) {
+	start := time.Now()
+	if x.model, err = model.Open(x.flags.model, model.OpenOptions{Output: x.flags.modelOutput}); err != nil {
+		return err
+	}
+	options := x.flags.options()
+	options.Logger = slog.New(&warnings{to: x})
+	x.ex, err = executor.OpenModel(ctx, x.model, options)
+	x.loading = time.Since(start)
+	return err
+}
+
+// run takes the images through the model into the output, which is whole when it returns nil.
+func (x *extraction) run(ctx context.Context) (err error) {
+	x.out, err = dataset.Create(x.flags.output, x.meta(), dataset.WriterOptions{
+		DType: dataset.DType(x.flags.dtype), Force: x.flags.force, Stdout: x.stdout,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.out.Abort()) }()
+	x.tally.start = time.Now()
+	x.stop.report(x.far)
+	x.show = x.app.progress(x.flags.progress, x.tally)
+	defer x.show.stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go x.countInputs(ctx)
+	if err := x.rowsOut(ctx); err != nil {
+		return err
+	}
+	err = x.timed(x.out.Finish)
+	x.running = time.Since(x.tally.start)
+	return err
+}
+
+func (x *extraction) rowsOut(ctx context.Context) error {
+	for r, err := range x.ex.Stream(ctx, x.source.Items(ctx)) {
+		if err != nil {
+			return err
+		}
+		x.tally.add(&r)
+		if r.Err != nil && x.flags.onError == onErrorFail {
+			return fmt.Errorf("image %q: %s (--on-error fail)", r.ID, imageError(r.Err))
+		}
+		if r.Err != nil && x.flags.onError == onErrorSkip {
+			continue
+		}
+		x.rows++
+		if err := x.timed(func() error { return x.out.Write(dataset.Row{Result: r}) }); err != nil {
+			return err
+		}
+	}
+	return x.source.Err()
+}
+
+func (x *extraction) timed(write func() error) error {
+	start := time.Now()
+	err := write()
+	x.writing += time.Since(start)
+	return err
+}
+
+// countInputs finds the total for the progress. It runs beside the first images; where it can't, there is none.
+func (x *extraction) countInputs(ctx context.Context) {
+	if n, known, err := x.source.Count(ctx); err == nil && known {
+		x.tally.total.Store(n)
+	}
+}
+
+// far says how far the run has come, for a person who has interrupted it.
+func (x *extraction) far() string {
+	text := "after " + images(x.tally.done.Load(), "")
+	if total := x.tally.total.Load(); total > 0 {
+		text = fmt.Sprintf("after %s of %s", count(x.tally.done.Load()), images(total, ""))
+	}
+	text += " in " + duration(time.Since(x.tally.start))
+	if x.flags.output == "-" {
+		return text + "; the stream on standard output is broken off"
+	}
+	return text + fmt.Sprintf("; %s was not written", x.flags.output)
+}
+
+func (x *extraction) meta() dataset.Meta {
+	spec, stats := x.ex.Spec(), x.ex.Stats()
+	return dataset.Meta{
+		Model: stats.Model, ModelSHA256: stats.SHA256, RandomWeights: x.model.Random, Preset: spec.Preset, Feature: spec.Feature,
+		Dim: spec.Dim, Normalized: x.flags.normalize, Precision: imgvec.Precision(stats.Precision), Provider: stats.Provider,
+		Device: stats.Device, Decoder: stats.Decoder, Version: version,
+	}
+}
+
+// end reports on a run whose output is whole.
+func (x *extraction) end() error {
+	x.summary()
+	if x.flags.statistics != "" {
+		if err := x.writeReport(x.flags.statistics); err != nil {
+			return err
+		}
+	}
+	if limit, failed := x.flags.maxFailures, x.tally.failed.Load(); limit >= 0 && failed > int64(limit) {
+		return failuresError{failed, int64(limit)}
+	}
+	return nil
+}
+
+// warnings is a log handler that shows what happens during the run; what was known before stands in the summary.
+type warnings struct {
+	slog.Handler
+	to *extraction
+}
+
+// Enabled takes warnings and worse.
+func (w *warnings) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.to.ex != nil
+}
+
+// Handle prints one line.
+func (w *warnings) Handle(_ context.Context, r slog.Record) error {
+	_, err := fmt.Fprintln(w.to.show, r.Message)
+	return err
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// app is what the commands share: the streams, and the person's wish to stop.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	stop           *interrupt
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is the whole program but for its end.
+func run(args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a.stop = catchSignals(a.stderr)
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(a.stop.ctx)
+	if err == nil {
+		return exitOK
+	}
+	if code, ok := a.stop.code(); ok {
+		fmt.Fprintln(a.stderr, "imgvec:", a.stop.summary())
+		return code
+	}
+	a.report(cmd, err)
+	return exitCode(err)
+}
+
+// report prints an error as the person who typed the command needs it.
+func (a *app) report(cmd *cobra.Command, err error) {
+	if text := strings.TrimPrefix(err.Error(), "imgvec: "); text != "" {
+		fmt.Fprintf(a.stderr, "imgvec: %s\n", text)
+	}
+	if exitCode(err) == exitUsage {
+		fmt.Fprintf(a.stderr, "Try '%s --help'.\n", cmd.CommandPath())
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "imgvec",
+		Short: "Turn images into feature vectors",
+		Long: `imgvec turns images into feature vectors: it decodes, resizes and crops each image as the model's
+authors did, runs the model, and writes one row an image.`,
+		Example:       "  imgvec extract photos/ -o features.parquet",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(a.extractCommand(), a.preprocessCommand(), a.modelCommand(), a.doctorCommand(), a.benchCommand(),
+		a.setupCommand(), a.versionCommand())
+	wrapArgs(root)
+	return root
+}
+
+// noCommand refuses a command that does not exist, with the nearest ones.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+	}
+	return usagef("%s", text)
+}
+
+// wrapArgs makes errors about the number of arguments wrong usage, for every command.
+func wrapArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		wrapArgs(sub)
+	}
+}

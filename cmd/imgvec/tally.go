@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/imgvec/imgvec"
+)
+
+// tally counts what becomes of the images of a run. One goroutine adds; any may read.
+type tally struct {
+	done, failed atomic.Int64
+	total        atomic.Int64 // 0: not known (yet)
+	start        time.Time
+
+	mu       sync.Mutex
+	failures map[string]*failure
+}
+
+// failure is the images that failed for one kind of reason.
+type failure struct {
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+	ID     string `json:"first_id"`
+	Error  string `json:"first_error"`
+}
+
+func newTally() *tally { return &tally{start: time.Now(), failures: map[string]*failure{}} }
+
+func (t *tally) add(r *imgvec.Result) {
+	t.done.Add(1)
+	if r.Err == nil {
+		return
+	}
+	t.failed.Add(1)
+	kind := kindOf(r.Err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.failures[kind]
+	if f == nil {
+		f = &failure{Reason: kind, ID: r.ID, Error: imageError(r.Err)}
+		t.failures[kind] = f
+	}
+	f.Count++
+}
+
+// kinds are the reasons that failures are grouped by; the errors themselves differ from image to image.
+var kinds = []struct {
+	err  error
+	name string
+}{
+	{imgvec.ErrTooLarge, "too large"},
+	{imgvec.ErrDecode, "not decodable"},
+	{fs.ErrNotExist, "no such file"},
+	{fs.ErrPermission, "no permission to read"},
+	{syscall.EISDIR, "a folder, not a file"},
+}
+
+func kindOf(err error) string {
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			return k.name
+		}
+	}
+	return "other"
+}
+
+// imageError is an image's error without the image's name.
+func imageError(err error) string {
+	var one *imgvec.ImageError
+	if errors.As(err, &one) {
+		err = one.Err
+	}
+	return err.Error()
+}
+
+// reasons are the groups of failures, the largest first.
+func (t *tally) reasons() []failure {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := []failure{}
+	for _, f := range t.failures {
+		out = append(out, *f)
+	}
+	slices.SortFunc(out, func(a, b failure) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
+	return out
+}
+
+// perSecond is the rate since the start.
+func (t *tally) perSecond() float64 {
+	return float64(t.done.Load()) / max(time.Since(t.start).Seconds(), 1e-9)
+}

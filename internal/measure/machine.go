@@ -1,0 +1,73 @@
+package measure
+
+import (
+	"os"
+	"runtime"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/model"
+	"github.com/imgvec/imgvec/preprocess"
+)
+
+// Machine is what `imgvec doctor` tells: what this machine has, and why something of it can't be used.
+type Machine struct {
+	System   string                   `json:"system"` // "linux/amd64"
+	Home     Home                     `json:"home"`
+	CPU      CPU                      `json:"cpu"`
+	GPU      GPU                      `json:"gpu"`
+	Decoders []preprocess.DecoderInfo `json:"decoders"`
+	Models   []Model                  `json:"models"`
+	Auto     Auto                     `json:"auto"`
+}
+
+// Home is the folder of libraries and models.
+type Home struct {
+	Path   string `json:"path"`
+	Exists bool   `json:"exists"`
+	ByEnv  bool   `json:"by_env"` // IMGVEC_HOME names it
+}
+
+// GPU is what is known of GPUs.
+type GPU struct {
+	Usable bool   `json:"usable"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Model is one installed model.
+type Model struct {
+	Name    string         `json:"name"`
+	Dim     int            `json:"dim,omitempty"`
+	Random  bool           `json:"random_weights,omitempty"`
+	Cosines []model.Cosine `json:"cosines,omitempty"`
+	Error   string         `json:"error,omitempty"` // why it can't be used
+}
+
+// Auto is what --device auto and --precision auto choose for a model that holds its accuracy.
+type Auto struct {
+	Device    imgvec.DeviceKind `json:"device"`
+	Precision imgvec.Precision  `json:"precision"`
+	Reason    string            `json:"reason"`
+}
+
+// Look finds out what this machine has. It opens the native libraries and reads the models' folders, and runs nothing.
+func Look() Machine {
+	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPU: lookCPU(), GPU: lookGPU(), Decoders: preprocess.Decoders()}
+	m.Home = Home{Path: home.Dir(), ByEnv: os.Getenv("IMGVEC_HOME") != ""}
+	if info, err := os.Stat(m.Home.Path); err == nil {
+		m.Home.Exists = info.IsDir()
+	}
+	for _, name := range model.Installed() {
+		m.Models = append(m.Models, lookModel(name))
+	}
+	m.Auto = Auto{Device: imgvec.DeviceCPU, Precision: m.CPU.Precision, Reason: m.CPU.Reason}
+	return m
+}
+
+func lookModel(name string) Model {
+	m, err := model.Open(name, model.OpenOptions{})
+	if err != nil {
+		return Model{Name: name, Error: err.Error()}
+	}
+	return Model{Name: name, Dim: m.Spec.Dim, Random: m.Random, Cosines: m.Manifest.Cosines}
+}
