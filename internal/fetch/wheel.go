@@ -16,30 +16,39 @@ import (
 // returns its path. log, which may be nil, gets one line for a download, with its size. Several processes may call it
 // for the same folder: one downloads, the others wait. A cancelled ctx ends the download and leaves nothing behind.
 func Wheel(ctx context.Context, pin Pin, dir string, log func(string)) (string, error) {
-	path := filepath.Join(dir, pin.File)
-	err := checkFile(path, pin.Size, pin.SHA256)
-	if err == nil {
+	path, err := wheel(ctx, pin, dir, log)
+	if err != nil {
+		return "", fmt.Errorf("imgvec: %w", err)
+	}
+	return path, nil
+}
+
+func wheel(ctx context.Context, pin Pin, dir string, log func(string)) (path string, err error) {
+	path = filepath.Join(dir, pin.File)
+	if checkFile(path, pin.Size, pin.SHA256) == nil {
 		return path, nil
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("download %s: %w", pin, err)
+		}
+	}()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("imgvec: download %s: %w", pin, err)
+		return "", err
 	}
 	unlock, err := lock(ctx, dir, log)
 	if err != nil {
-		return "", fmt.Errorf("imgvec: download %s: %w", pin, err)
+		return "", err
 	}
 	defer unlock()
-	switch err = checkFile(path, pin.Size, pin.SHA256); {
+	switch err := checkFile(path, pin.Size, pin.SHA256); {
 	case err == nil: // another process got it while this one waited
 		return path, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		say(log, "%s is not usable (%v): getting it again", path, err)
 	}
 	say(log, "downloading %s (%s)", pin, mebibytes(pin.Size))
-	if err := download(ctx, pin, dir, path); err != nil {
-		return "", fmt.Errorf("imgvec: download %s: %w", pin, err)
-	}
-	return path, nil
+	return path, download(ctx, pin, dir, path)
 }
 
 // download gets the wheel into a folder of its own beside its final place, so that the rename that ends it can't

@@ -113,6 +113,15 @@ func TestWheelShowsPipsOwnWords(t *testing.T) {
 	}
 }
 
+func TestWheelWithoutANetworkSaysSo(t *testing.T) {
+	fakePip(t, `for i in 3 2 1 0; do echo "WARNING: Retrying (Retry(total=$i)) after connection broken: refused"; done >&2
+echo "ERROR: No matching distribution found" >&2; exit 1`)
+	_, err := Wheel(t.Context(), Pin{Name: "alpha", Version: "1.0", File: "a.whl"}, t.TempDir(), nil)
+	if err == nil || !strings.Contains(err.Error(), "can't reach the package index") || strings.Count(err.Error(), "Retrying") != 1 {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestWheelCancelled(t *testing.T) {
 	dir := t.TempDir()
 	fakePip(t, `exec sleep 60`)
