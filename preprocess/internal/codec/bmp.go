@@ -248,7 +248,7 @@ func decodeBMP(data []byte, lim Limits, buf []byte) (Image, error) {
 		return Image{}, err
 	}
 	rle := b.compression == bmpRLE8 || b.compression == bmpRLE4
-	if rle && b.layout != bmpIndex && b.layout != bmpGray {
+	if rle && b.bits > 8 {
 		return Image{}, errors.New("run-length coding of other than palette pixels")
 	}
 	stride := (b.width*b.bits + 31) >> 3 &^ 3

@@ -15,9 +15,14 @@ func (b *bmpFile) decodeRLE(img Image, data []byte) error {
 	}
 	for i := range b.height {
 		row := d.out[i*b.width : (i+1)*b.width]
-		if b.layout == bmpGray {
+		switch b.layout {
+		case bmpGray:
 			expandGray(b.row(img, i), row)
-		} else {
+		case bmpBits:
+			for x, v := range row {
+				setGray(b.row(img, i)[3*x:], -min(v, 1)) // any but 0 is white
+			}
+		default:
 			expandIndices(b.row(img, i), row, b.width, 8, &b.palette)
 		}
 	}

@@ -36,7 +36,8 @@ func newTIFFGo(t *tiffFile) (*tiffGo, error) {
 	_, tiled := t.dir.fields[tagTileWidth]
 	s.made = tiffShape{
 		width: t.width, height: t.height, separate: t.separate, bits: t.bits[0], tiled: tiled, blockW: t.width,
-		associated: len(t.extra) > 0 && t.extra[0] <= 1,
+		// libtiff takes a fourth sample of which nothing is said for one that is not described.
+		associated: len(t.extra) > 0 && t.extra[0] <= 1 || len(t.extra) == 0 && t.photometric == 2 && len(t.bits) > 3,
 	}
 	s.made.blockH = t.number(tagRowsPerStrip, t.height)
 	s.offsets, s.counts = t.numbers(tagStripOffsets), t.numbers(tagStripCounts)

@@ -89,9 +89,12 @@ func (t *tiffFile) decodeRaw(lim Limits, buf []byte) (Image, error) {
 		work = 4 * int64(t.width) * int64(t.height)
 	}
 	layout := t.layout
+	if layout.raw == "L;IR" && !t.separate {
+		return Image{}, errors.New("inverted gray with reversed bits is not supported without compression")
+	}
 	if t.separate && !planes {
 		t.layout.raw = t.layout.raw[:1] // Pillow takes the first letter, whatever follows it
-		if layout.mode != "1" && layout.mode != "L" && layout.mode != "P" {
+		if layout.mode == "I;16" || layout.mode == "I;16B" {
 			return Image{}, errPlanes
 		}
 	}

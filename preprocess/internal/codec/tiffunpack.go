@@ -132,8 +132,11 @@ func sample12(src []uint8, i int) int {
 // numberUnpacker clips whole numbers and floats to 0..255. Nothing tells what range such samples mean.
 func numberUnpacker(raw string) unpacker {
 	var order binary.ByteOrder = binary.LittleEndian
-	if strings.Contains(raw, "B") {
+	switch {
+	case strings.Contains(raw, "B"):
 		order = binary.BigEndian
+	case len(raw) == 1, strings.HasSuffix(raw, "N"):
+		order = binary.NativeEndian
 	}
 	size := 4
 	value := func(b []uint8) float64 { return float64(int32(order.Uint32(b))) }
