@@ -121,6 +121,7 @@ func checkPillow(t *testing.T, w *Worker, name string, want pillowFile, crop str
 		}
 	case err != nil:
 		t.Errorf("%s (%s %s): %v", name, want.Format, want.Mode, err)
+	case want.crops[crop] == "": // too long a picture for the reference to resize whole
 	default:
 		if sum := sha256.Sum256(dst); hex.EncodeToString(sum[:]) != want.crops[crop] {
 			t.Errorf("%s (%s %s), %s: other bytes than Pillow's", name, want.Format, want.Mode, crop)
