@@ -24,7 +24,7 @@ FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup run test check fmt vet lint race nocgo vuln fuzz bench bundle python clean
+.PHONY: help build setup run test check fmt vet lint race nocgo vuln fuzz bench benchtest bundle python clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ run: setup ## photos in, features out: IMAGES=folder, else on pictures that the 
 test: setup ## set up and run every test
 	$(GO) test -timeout 20m ./...
 
-check: fmt vet lint nocgo test race ## everything that CI runs
+check: fmt vet lint nocgo test race benchtest ## everything that CI runs
 
 fmt:
 	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; [ -z "$$bad" ] || { echo "not gofmt'ed: $$bad" >&2; exit 1; }
@@ -78,6 +78,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 bench: setup ## side by side with PyTorch, in an environment of its own (downloads PyTorch, some gigabytes)
 	$(MAKE) -C bench run
+
+benchtest:
+	cd bench && $(GO) test ./...
 
 bundle: setup ## pack what setup fetched, for a machine without a network
 	./imgvec setup --home "$(HOME_DIR)" --make-bundle $(BUNDLE_FILE)
