@@ -1,0 +1,40 @@
+package executor
+
+import (
+	"fmt"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/cpu"
+	"github.com/imgvec/imgvec/model"
+)
+
+// leastCosine is how near a precision's features must be to those of fp32 for auto to choose it.
+const leastCosine = 0.999
+
+// cpuPrecision is what to ask the CPU for. auto is the CPU's own choice, which is bf16 where that is fast, unless the
+// model is known to lose accuracy in it. A model of which nothing was recorded gets the CPU's choice too, and why says
+// how to find out. why makes the line for a person out of what the session came to compute in.
+func cpuPrecision(m *model.Model, asked imgvec.Precision) (ask imgvec.Precision, why func(got imgvec.Precision) string) {
+	nothing := func(imgvec.Precision) string { return "" }
+	if asked != "" && asked != imgvec.PrecisionAuto {
+		return asked, nothing
+	}
+	cosine, known := m.Cosine(cpu.OpenVINO, imgvec.BF16)
+	switch {
+	case !known:
+		return imgvec.PrecisionAuto, func(got imgvec.Precision) string {
+			if got != imgvec.BF16 {
+				return ""
+			}
+			return "bf16's accuracy is not recorded for this model; measure it once with: imgvec model verify " + m.Name
+		}
+	case cosine < leastCosine:
+		return imgvec.FP32, func(got imgvec.Precision) string {
+			if got != imgvec.FP32 {
+				return ""
+			}
+			return fmt.Sprintf("fp32: in bf16 this model's features were measured at a cosine of %.5f to fp32's, under %v", cosine, leastCosine)
+		}
+	}
+	return imgvec.PrecisionAuto, nothing
+}

@@ -1,0 +1,471 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/backendtest/fake"
+)
+
+func TestStreamKeepsOrderUnderRandomDelays(t *testing.T) {
+	backend := &randomRun{fake.New(fake.Options{Streams: 4})}
+	e := open(t, func(s *setup) { s.dec.delay = jitter(time.Millisecond) }, backend)
+	for _, n := range []int{0, 1, 8, 9, 500} {
+		next := 0
+		for r, err := range e.Stream(context.Background(), items(n)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, e.Spec(), r, next, data(next))
+			next++
+		}
+		if next != n {
+			t.Fatalf("%d of %d results", next, n)
+		}
+	}
+}
+
+// randomRun answers after a random time.
+type randomRun struct{ *fake.Backend }
+
+func (b *randomRun) Run(ctx context.Context, batch *imgvec.Batch) error {
+	time.Sleep(jitter(3 * time.Millisecond)(nil))
+	return b.Backend.Run(ctx, batch)
+}
+
+func TestMillionItems(t *testing.T) {
+	total := 1_000_000
+	if testing.Short() || raceEnabled {
+		total = 100_000
+	}
+	backend := fake.New(fake.Options{Streams: 8})
+	e := open(t, func(s *setup) { s.workers = 8 }, backend)
+	deadline := time.Now().Add(time.Minute)
+	next := 0
+	for r, err := range e.Stream(context.Background(), items(total)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Index != next || r.Err != nil {
+			t.Fatalf("result %d has index %d, error %v", next, r.Index, r.Err)
+		}
+		if next%9973 == 0 {
+			check(t, e.Spec(), r, next, data(next))
+		}
+		next++
+	}
+	if next != total {
+		t.Fatalf("%d of %d results", next, total)
+	}
+	if time.Now().After(deadline) {
+		t.Error("it took over a minute")
+	}
+	if full := int64((total + 7) / 8); e.Stats().Batches > full+16 {
+		t.Errorf("%d batches for %d images: they were not full", e.Stats().Batches, total)
+	}
+}
+
+func TestOneSlowImageHoldsTheOthersBack(t *testing.T) {
+	var count, most atomic.Int64
+	release := make(chan bool)
+	e := open(t, func(s *setup) {
+		s.dec.count = &count
+		s.dec.before = func(_ context.Context, picture []byte) {
+			if bytes.Equal(picture, data(0)) {
+				<-release
+			}
+		}
+	})
+	const bound = 2 * 4 * 8 // twice the ring's tickets
+	go func() {             // until nothing has moved for a while
+		for last := int64(-1); last != count.Load(); time.Sleep(50 * time.Millisecond) {
+			last = count.Load()
+		}
+		most.Store(count.Load())
+		close(release)
+	}()
+	n := 0
+	for _, err := range e.Stream(context.Background(), items(1000)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if got := most.Load(); got > bound || got < bound/2 {
+		t.Errorf("%d images were decoded behind a slow one, want at most %d and most of them", got, bound)
+	}
+	if n != 1000 {
+		t.Errorf("%d results", n)
+	}
+}
+
+func TestSlowReaderHoldsTheWorkersBack(t *testing.T) {
+	var count atomic.Int64
+	e := open(t, func(s *setup) { s.dec.count = &count })
+	n := int64(0)
+	for _, err := range e.Stream(context.Background(), items(2000)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%50 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if ahead := count.Load() - n; ahead > 2*4*8 {
+			t.Fatalf("%d images were decoded ahead of the reader", ahead)
+		}
+	}
+}
+
+func TestBreakStopsAllWork(t *testing.T) {
+	var count atomic.Int64
+	ended := false
+	e := open(t, func(s *setup) { s.dec.count = &count; s.dec.delay = jitter(time.Millisecond) })
+	endless := func(yield func(imgvec.Item) bool) {
+		defer func() { ended = true }()
+		for i := 0; yield(imgvec.Item{Data: data(i)}); i++ {
+		}
+	}
+	for r, err := range e.Stream(context.Background(), endless) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Index == 20 {
+			break
+		}
+	}
+	if !ended {
+		t.Error("the loop ended before the input did")
+	}
+	then := count.Load()
+	time.Sleep(20 * time.Millisecond)
+	if count.Load() != then {
+		t.Error("images were decoded after the loop's end")
+	}
+	if _, err := e.Extract(pictures(3)); err != nil {
+		t.Errorf("the executor is of no use after a break: %v", err)
+	}
+}
+
+func TestCancelledStreamEndsWithTheError(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e := open(t, func(s *setup) { s.dec.delay = jitter(time.Millisecond) })
+	n, after := 0, 0
+	var last error
+	for r, err := range e.Stream(ctx, items(100_000)) {
+		if last != nil {
+			t.Fatal("something came after the error")
+		}
+		if last = err; err != nil {
+			if r.Features != nil {
+				t.Error("a result came with the error")
+			}
+			continue
+		}
+		if n++; n == 30 {
+			cancel()
+		}
+		if n > 30 {
+			after++
+		}
+	}
+	if !errors.Is(last, context.Canceled) || !strings.Contains(last.Error(), "after 30 results") || after > 0 {
+		t.Errorf("error %v, %d results after the cancellation", last, after)
+	}
+	for _, err := range e.Stream(ctx, items(1)) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled before the start: %v", err)
+		}
+	}
+}
+
+func TestCancelReachesTheReaderWhileTheInputBlocks(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e := open(t, nil)
+	unblock := make(chan bool)
+	blocking := func(yield func(imgvec.Item) bool) {
+		if yield(imgvec.Item{Data: data(0)}) {
+			<-unblock
+		}
+	}
+	var last error
+	for r, err := range e.Stream(ctx, blocking) {
+		if err != nil {
+			last = err
+			close(unblock) // only now: the error must not wait for the input
+			continue
+		}
+		check(t, e.Spec(), r, 0, data(0)) // comes out although the input hangs after it
+		cancel()
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("error %v", last)
+	}
+}
+
+func TestCloseInsideTheLoop(t *testing.T) {
+	e := open(t, nil)
+	var last error
+	for r, err := range e.Stream(context.Background(), items(1000)) {
+		if last = err; err == nil && r.Index == 5 {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if !errors.Is(last, imgvec.ErrClosed) {
+		t.Errorf("error %v", last)
+	}
+	for _, err := range e.Stream(context.Background(), items(1)) {
+		if !errors.Is(err, imgvec.ErrClosed) {
+			t.Errorf("stream after close: %v", err)
+		}
+	}
+}
+
+func TestSlowInputDoesNotHoldResultsUp(t *testing.T) {
+	e := open(t, nil)
+	out := make(chan int, 100)
+	slow := func(yield func(imgvec.Item) bool) {
+		for i := range 9 {
+			if !yield(imgvec.Item{Data: data(i)}) {
+				return
+			}
+			if i%3 == 2 { // the three are out before the fourth comes
+				for range 3 {
+					select {
+					case <-out:
+					case <-time.After(10 * time.Second):
+						t.Error("a result waits for the next item")
+						return
+					}
+				}
+			}
+		}
+	}
+	for r, err := range e.Stream(context.Background(), slow) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out <- r.Index
+	}
+}
+
+// A full batch is held back for a moment, because the input may end just here.
+func TestTheTailIsSharedWhenItIsAFullBatch(t *testing.T) {
+	s := newSource(8, 4, time.Minute)
+	s.tail = time.Minute
+	claimed := make(chan int)
+	go func() {
+		defer close(claimed)
+		for {
+			tk := s.claim(context.Background())
+			if tk == nil {
+				return
+			}
+			claimed <- len(tk.items)
+		}
+	}()
+	for i := range 8 {
+		s.feed <- imgvec.Item{Data: data(i)}
+	}
+	waitFor(t, func() bool { return len(s.feed) == 0 })
+	close(s.feed)
+	for n := range claimed {
+		if n != 2 {
+			t.Errorf("a ticket of %d of the last 8 images for 4 workers", n)
+		}
+	}
+}
+
+func TestStreamSharesTheTail(t *testing.T) {
+	sizes := &sizesOf{Backend: fake.New(fake.Options{Streams: 4})}
+	e := open(t, func(s *setup) { s.delay = time.Second }, sizes)
+	for _, err := range e.Stream(context.Background(), items(8)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sizes.mu.Lock()
+	defer sizes.mu.Unlock()
+	if len(sizes.seen) != 4 {
+		t.Errorf("8 images on 4 workers in batches of %v", sizes.seen)
+	}
+}
+
+func TestPanicOfTheInputReachesTheCaller(t *testing.T) {
+	e := open(t, nil)
+	n := 0
+	defer func() {
+		if p := recover(); p != "broken input" || n != 3 {
+			t.Errorf("recovered %v after %d results", p, n)
+		}
+	}()
+	for _, err := range e.Stream(context.Background(), func(yield func(imgvec.Item) bool) {
+		for i := range 3 {
+			yield(imgvec.Item{Data: data(i)})
+		}
+		panic("broken input")
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+}
+
+func TestPanicInTheLoopLeavesNothingBehind(t *testing.T) {
+	e := open(t, nil)
+	defer func() {
+		if recover() != "loop" {
+			t.Error("the panic is gone")
+		}
+	}()
+	for range e.Stream(context.Background(), items(1000)) {
+		panic("loop")
+	}
+}
+
+func TestItemsAreOpenedInWorkers(t *testing.T) {
+	e := open(t, func(s *setup) { s.maxRead = 1000 })
+	broken := errors.New("disk")
+	opens := []struct {
+		open func() (io.ReadCloser, error)
+		want error
+	}{
+		{reader(data(0), nil), nil},
+		{func() (io.ReadCloser, error) { return nil, broken }, broken},
+		{reader([]byte("half"), broken), broken},
+		{reader(bytes.Repeat([]byte("x"), 1000), nil), nil},
+		{reader(bytes.Repeat([]byte("x"), 1001), nil), imgvec.ErrTooLarge},
+		{reader(nil, nil), imgvec.ErrDecode},
+		{nil, imgvec.ErrDecode},
+		{func() (io.ReadCloser, error) { panic("mine") }, imgvec.ErrDecode},
+		{func() (io.ReadCloser, error) { return nil, nil }, errAny},
+		{reader(data(9), nil), nil},
+	}
+	seq := func(yield func(imgvec.Item) bool) {
+		for i, o := range opens {
+			if !yield(imgvec.Item{ID: string(rune('a' + i)), Open: o.open}) {
+				return
+			}
+		}
+	}
+	for r, err := range e.Stream(context.Background(), seq) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := opens[r.Index]
+		if o.want == nil && r.Err != nil || o.want != nil && !errors.Is(r.Err, o.want) && (o.want != errAny || r.Err == nil) {
+			t.Errorf("item %d: %v, want %v", r.Index, r.Err, o.want)
+		}
+		if r.ID != string(rune('a'+r.Index)) || o.want != nil && !strings.Contains(r.Err.Error(), r.ID) {
+			t.Errorf("item %d: id %q, error %v", r.Index, r.ID, r.Err)
+		}
+	}
+	if n := closed.Swap(0); n != 6 {
+		t.Errorf("%d readers were closed, want all 6", n)
+	}
+	if s := e.Stats().Stages["read"]; s.Images == 0 {
+		t.Errorf("read stage: %+v", s)
+	}
+}
+
+var (
+	errAny = errors.New("any")
+	closed atomic.Int64
+)
+
+// reader opens a reader that gives b, a few bytes at a time, and then err.
+func reader(b []byte, err error) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return &slowReader{b, err}, nil }
+}
+
+type slowReader struct {
+	b   []byte
+	err error
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if len(r.b) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), 100)], r.b)
+	r.b = r.b[n:]
+	return n, nil
+}
+
+func (r *slowReader) Close() error { closed.Add(1); return nil }
+
+func TestStreamsAndExtractsAtOnce(t *testing.T) {
+	e := open(t, func(s *setup) { s.dec.delay = jitter(300 * time.Microsecond) })
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			next := 0
+			for r, err := range e.Stream(context.Background(), items(300)) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				check(t, e.Spec(), r, next, data(next))
+				next++
+			}
+		})
+		wg.Go(func() {
+			for range 10 {
+				if _, err := e.Extract(pictures(20)); err != nil {
+					t.Error(err)
+				}
+				e.Stats()
+			}
+		})
+	}
+	wg.Wait()
+	if s := e.Stats(); s.Images != 4*300+4*10*20 || s.Wall <= 0 {
+		t.Errorf("stats: %d images in %v", s.Images, s.Wall)
+	}
+}
+
+func TestTicketsAreBoundedInBytes(t *testing.T) {
+	s := newSource(8, 2, time.Second)
+	var held []int
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	big := make([]byte, readAheadBytes/2+1)
+	var feeder sync.WaitGroup
+	feeder.Go(func() {
+		s.run(ctx, func(yield func(imgvec.Item) bool) {
+			for range 6 {
+				if !yield(imgvec.Item{Data: big}) {
+					return
+				}
+			}
+		})
+	})
+	for {
+		tk := s.claim(ctx)
+		if tk == nil {
+			break
+		}
+		held = append(held, len(tk.items))
+	}
+	feeder.Wait()
+	for _, n := range held {
+		if n > 2 {
+			t.Errorf("tickets of %v images of %d MiB", held, len(big)>>20)
+		}
+	}
+}
