@@ -71,10 +71,7 @@ func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
 	}
 	select {
 	case s := <-b.streams:
-		defer func() { b.streams <- s }()
-		if b.isClosed() { // both were ready, and the other was chosen
-			return b.errClosed()
-		}
+		defer func() { b.streams <- s }() // Close waits for it
 		return b.compute(s, batch, n)
 	case <-b.closed:
 		return b.errClosed()

@@ -59,6 +59,12 @@ func TestNothingOnStderr(t *testing.T) {
 		if r.err != "" {
 			t.Errorf("%q: a model that does not load wrote %q", provider, r.err)
 		}
+		failing, _ := tiny.Write(t, tiny.Options{Output: tiny.Unnamed, Weird: tiny.FailsInRun})
+		r = child(t, "intel", modelVariable+"="+failing, providerVariable+"="+provider)
+		r.refused(t)
+		if r.err != "" {
+			t.Errorf("%q: a model that does not run wrote %q", provider, r.err)
+		}
 	}
 }
 

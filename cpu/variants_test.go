@@ -26,7 +26,7 @@ func TestEveryFormOfAModel(t *testing.T) {
 		"[N,D,1,1]":   {Output: tiny.Pooled},
 		"[N,T,C]":     {Output: tiny.Tokens},
 		"no shape":    {Output: tiny.Unnamed},
-		"int8 stored": {Weird: "quantised"},
+		"int8 stored": {Weird: tiny.StoredInt8},
 	}
 	for name, form := range forms {
 		for _, provider := range providers {
@@ -65,6 +65,7 @@ func TestRefused(t *testing.T) {
 		"tokens":       {tiny.Options{Output: tiny.Tokens}, func(s *imgvec.Spec) { s.Dim = 4 }, "16 numbers an image"},
 		"unknown dim":  {tiny.Options{Output: tiny.Unnamed}, func(s *imgvec.Spec) { s.Dim = 99 }, "99 features"},
 		"half unknown": {tiny.Options{Output: tiny.Unnamed, DType: imgvec.Float16}, func(*imgvec.Spec) {}, "does not tell its shape"},
+		"fails":        {tiny.Options{Output: tiny.Unnamed, Weird: tiny.FailsInRun}, func(*imgvec.Spec) {}, "Reshape"},
 		"preset":       {tiny.Options{}, func(s *imgvec.Spec) { s.Preset.Scale = 0 }, "must not be zero"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,15 @@ const (
 	Unnamed Output = "unnamed" // [N, Dim], and the file does not tell the shape
 )
 
+// Weird is a peculiarity of a model.
+type Weird string
+
+// The peculiarities.
+const (
+	StoredInt8 Weird = "stored int8" // int8 weights, DequantizeLinear before the convolution
+	FailsInRun Weird = "fails"       // loads well, and its last node fails in every run
+)
+
 // Dim is the number of features of every model.
 const Dim = 16
 
@@ -30,7 +39,7 @@ type Options struct {
 	DType  imgvec.DType  // of the input; "": float32. A float16 model computes and answers in float16
 	Output Output
 	Order  imgvec.ChannelOrder // "": RGB; changes the spec, not the file
-	Weird  string              // "quantised": int8 weights, DequantizeLinear before the convolution
+	Weird  Weird
 }
 
 // Spec is the spec of the model.
@@ -88,7 +97,7 @@ func (o Options) model() []byte {
 	if o.Layout == imgvec.NHWC {
 		at = g.node("Transpose", attributes{"perm": []int64{0, 3, 1, 2}}, at)
 	}
-	at = g.node("Conv", attributes{"strides": []int64{2, 2}}, at, g.weights(kind, o.Weird == "quantised"))
+	at = g.node("Conv", attributes{"strides": []int64{2, 2}}, at, g.weights(kind, o.Weird == StoredInt8))
 	at = g.node("Relu", nil, at)
 	at = g.node("GlobalAveragePool", nil, at)
 	shape := []int64{int64(o.Batch), Dim}
@@ -103,6 +112,9 @@ func (o Options) model() []byte {
 	}
 	if o.Output == Unnamed {
 		shape = nil
+	}
+	if o.Weird == FailsInRun {
+		at = g.node("Reshape", nil, at, g.int64s("sevenths", 7, -1)) // no batch up to 6 has a multiple of 7 features
 	}
 	g.rename(at, "features")
 	return g.bytes(o.input(), value{"features", kind, shape})
