@@ -19,6 +19,7 @@ typedef struct jpeg_state {
     jmp_buf fail;
     imgvec_status status;
     int32_t scan_limit;
+    int32_t complete; // every row has been read
 } jpeg_state;
 
 static jpeg_state *state_of(jpeg62 *d) { return (jpeg_state *)d->client_data; }
@@ -41,8 +42,11 @@ static void on_message(jpeg62 *d, int level) {
 static void on_output(jpeg62 *d) { (void)d; }
 static void on_start(jpeg62 *d) { (void)d; }
 
+// Pillow refuses a file that ends before its last row, and accepts one that ends after it without an end marker.
 static int on_empty(jpeg62 *d) {
-    give_up(state_of(d), IMGVEC_TRUNCATED, "the data end before the picture does");
+    jpeg_state *j = state_of(d);
+    if (j->complete) give_up(j, IMGVEC_OK, "");
+    give_up(j, IMGVEC_TRUNCATED, "the data end before the picture does");
     return 0;
 }
 
@@ -58,18 +62,24 @@ static void on_progress(jpeg62 *d) {
     if (d->input_scan_number > j->scan_limit) give_up(j, IMGVEC_SCANS, "more scans than any sane progressive file has");
 }
 
+static void discard(jpeg_state *j) {
+    if (j->lib != NULL) j->lib->destroy(&j->d);
+    j->lib = NULL;
+}
+
 void jpeg_state_free(jpeg_state *j) {
     if (j == NULL) return;
-    if (j->lib != NULL) j->lib->destroy(&j->d);
+    discard(j);
     free(j);
 }
 
-// A decompressor that did not fail before, of the given library.
+// A new decompressor for each picture: one that is used again keeps the tables of the picture before, with which a
+// damaged file that lacks its own would be decoded, and one that failed is in no known state.
 static jpeg_state *ready(imgvec_worker *w, imgvec_jpeg *lib) {
     if (w->jpeg == NULL) w->jpeg = calloc(1, sizeof(jpeg_state));
     jpeg_state *j = w->jpeg;
-    if (j == NULL || j->lib == lib) return j;
-    if (j->lib != NULL) j->lib->destroy(&j->d);
+    if (j == NULL) return NULL;
+    discard(j);
     memset(j, 0, sizeof *j);
     j->d.err = lib->std_error(&j->err);
     j->err.error_exit = on_error;
@@ -83,7 +93,6 @@ static jpeg_state *ready(imgvec_worker *w, imgvec_jpeg *lib) {
         return j;
     }
     lib->create(&j->d, JPEG62_VERSION, sizeof(jpeg62));
-    j->d.client_data = j;
     j->d.src = &j->src;
     j->d.progress = &j->progress;
     j->lib = lib;
@@ -114,7 +123,6 @@ static void header(jpeg_state *j, const uint8_t *data, int64_t len, int32_t widt
     jpeg62 *d = &j->d;
     j->src.next_input_byte = data;
     j->src.bytes_in_buffer = (size_t)len;
-    j->err.num_warnings = 0;
     int64_t scans = SCAN_PIXELS / ((int64_t)width * height + 1);
     j->scan_limit = scans > SCAN_LIMIT ? SCAN_LIMIT : (int32_t)scans;
     int32_t ok;
@@ -135,9 +143,9 @@ static int may_skip(const jpeg62 *d) {
     return 1;
 }
 
-// Pillow reads to the last row and then to the end marker; a file that ends before is refused. Rows below the crop are
-// not decoded here: in a file of one scan they can fail only by what the next marker is.
-static int whole(const jpeg_state *j) {
+// Rows below the crop are not decoded where they can't matter any more. In a file of one scan they can fail only by
+// the end of the data; a decoder that meets a marker stops there and fills up, so that an end marker makes it sure.
+static int ends_well(const jpeg_state *j) {
     if (j->d.unread_marker != 0) return j->d.unread_marker == MARKER_EOI;
     const uint8_t *p = j->src.next_input_byte, *end = p + j->src.bytes_in_buffer;
     while (p < end && (p = memchr(p, 0xff, (size_t)(end - p))) != NULL) {
@@ -153,11 +161,9 @@ static int whole(const jpeg_state *j) {
 // The rest of the file as Pillow reads it.
 static void finish(jpeg_state *j, engine *e, int skip) {
     jpeg62 *d = &j->d;
-    if (j->lib->has_multiple_scans(d) || (skip && whole(j))) {
-        j->lib->abort(d); // all of it has been read, or would be accepted
-        return;
-    }
+    if (j->lib->has_multiple_scans(d) || (skip && ends_well(j))) return; // all of it has been read, or would be accepted
     while (d->output_scanline < d->output_height) j->lib->read_scanlines(d, &e->line, 1);
+    j->complete = 1;
     j->lib->finish(d);
 }
 
@@ -191,18 +197,13 @@ imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan p
     jpeg_state *j = ready(w, lib);
     if (j == NULL) return status_of(IMGVEC_NOMEM, "no memory for the JPEG decoder");
     if (j->lib == NULL) return j->status;
-    if (setjmp(j->fail)) {
-        imgvec_status status = j->status;
-        status.warnings = (int32_t)j->err.num_warnings;
-        lib->destroy(&j->d); // a decompressor that failed is not used again
-        j->lib = NULL;
-        worker_trim(w);
-        return status;
+    if (!setjmp(j->fail)) {
+        header(j, data, len, width, height);
+        decode(w, j, plan, x, y, careful, dst);
+        j->status = status_of(IMGVEC_OK, "");
     }
-    header(j, data, len, width, height);
-    decode(w, j, plan, x, y, careful, dst);
-    imgvec_status status = status_of(IMGVEC_OK, "");
-    status.warnings = (int32_t)j->err.num_warnings;
+    j->status.warnings = (int32_t)j->err.num_warnings;
+    discard(j);
     worker_trim(w);
-    return status;
+    return j->status;
 }

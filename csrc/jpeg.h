@@ -14,7 +14,6 @@ struct imgvec_jpeg {
     uint32_t (*skip_scanlines)(jpeg62 *, uint32_t n);
     void (*crop_scanline)(jpeg62 *, uint32_t *x, uint32_t *width);
     int (*finish)(jpeg62 *);
-    void (*abort)(jpeg62 *);
     int (*has_multiple_scans)(jpeg62 *);
     int (*resync)(jpeg62 *, int desired);
     char version[64]; // "3.2.0"; empty: it does not say

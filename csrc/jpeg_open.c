@@ -33,7 +33,6 @@ static int bind_all(void *h, imgvec_jpeg *lib, char *missing, size_t room) {
         {"jpeg_skip_scanlines", &lib->skip_scanlines},
         {"jpeg_crop_scanline", &lib->crop_scanline},
         {"jpeg_finish_decompress", &lib->finish},
-        {"jpeg_abort_decompress", &lib->abort},
         {"jpeg_has_multiple_scans", &lib->has_multiple_scans},
         {"jpeg_resync_to_restart", &lib->resync},
     };
