@@ -1,0 +1,112 @@
+//go:build cgo
+
+package cpu_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/cpu"
+	"github.com/imgvec/imgvec/internal/backendtest"
+	"github.com/imgvec/imgvec/internal/backendtest/tiny"
+)
+
+// Run makes nothing that grows with the batch: a stream keeps its scratch. What is left is onnxruntime_go's two slices.
+func TestRunAllocatesNoScratch(t *testing.T) {
+	path, spec := tiny.Write(t, tiny.Options{Size: 64})
+	for _, provider := range providers {
+		b := open(t, path, spec, cpu.Options{Provider: provider, Precision: imgvec.FP32, Streams: 1})
+		large := backendtest.NewBatch(t, spec, 8, 8)
+		sizes := []int{8, 3, 1}
+		var failed error
+		runAll := func() {
+			for _, n := range sizes {
+				large.SetLen(n)
+				failed = errors.Join(failed, b.Run(t.Context(), large))
+			}
+		}
+		runAll()
+		const rounds = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range rounds {
+			runAll()
+		}
+		runtime.ReadMemStats(&after)
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		if perRun := (after.TotalAlloc - before.TotalAlloc) / rounds / uint64(len(sizes)); perRun > 2048 {
+			t.Errorf("%s: %d bytes a Run", provider, perRun)
+		}
+	}
+}
+
+func TestNoGoroutineStays(t *testing.T) {
+	path, spec := tiny.Write(t, tiny.Options{})
+	for _, provider := range providers {
+		needs(t, provider)
+		before := goleak.IgnoreCurrent()
+		b, err := cpu.Open(t.Context(), path, spec, cpu.Options{Provider: provider, Precision: imgvec.FP32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		features(t, b, 3, nil)
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t, before)
+	}
+}
+
+// Threads follow what Go may use, which honours a container's quota.
+func TestThreads(t *testing.T) {
+	path, spec := tiny.Write(t, tiny.Options{})
+	procs := runtime.GOMAXPROCS(3)
+	defer runtime.GOMAXPROCS(procs)
+	for _, c := range []struct{ threads, streams, wantThreads, wantStreams int }{
+		{0, 0, 3, 3}, {0, 1, 3, 1}, {2, 0, 2, 2}, {1, 4, 4, 4}, {4, 2, 4, 2},
+	} {
+		b := open(t, path, spec, cpu.Options{Provider: cpu.CPU, Threads: c.threads, Streams: c.streams})
+		if info := b.Info(); info.Threads != c.wantThreads || info.Streams != c.wantStreams || b.Streams() != c.wantStreams {
+			t.Errorf("threads %d, streams %d gave %d in %d", c.threads, c.streams, info.Threads, info.Streams)
+		}
+	}
+}
+
+func TestOptionsRefused(t *testing.T) {
+	needs(t, cpu.CPU)
+	path, spec := tiny.Write(t, tiny.Options{})
+	if _, err := cpu.Open(t.Context(), path, spec, cpu.Options{Provider: "tpu"}); err == nil || !contains(err.Error(), "openvino, cpu") {
+		t.Error(err)
+	}
+	if _, err := cpu.Open(t.Context(), path, spec, cpu.Options{Streams: -1}); err == nil {
+		t.Error("-1 streams")
+	}
+	_, err := cpu.Open(t.Context(), path, spec, cpu.Options{Precision: imgvec.FP16})
+	wantError(t, err, imgvec.ErrPrecision, "fp16")
+	_, err = cpu.Open(t.Context(), path, spec, cpu.Options{Precision: imgvec.INT8})
+	wantError(t, err, imgvec.ErrPrecision, "not quantised")
+	_, err = cpu.Open(t.Context(), path+".none", spec, cpu.Options{})
+	wantError(t, err, imgvec.ErrModel, "no such file")
+}
+
+func TestBatchOfAnotherModel(t *testing.T) {
+	path, spec := tiny.Write(t, tiny.Options{})
+	b := open(t, path, spec, cpu.Options{Provider: cpu.CPU})
+	spec.Preset.InputSize.Width++
+	if err := b.Run(t.Context(), backendtest.NewBatch(t, spec, 1, 1)); err == nil {
+		t.Error("took a batch of another size")
+	}
+}
+
+func ExampleProbe() {
+	report := cpu.Probe("")
+	fmt.Println(report.OpenVINO.Name)
+	// Output: OpenVINOExecutionProvider
+}
