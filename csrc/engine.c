@@ -6,6 +6,9 @@
 
 int64_t engine_slack(const imgvec_axis *x, int32_t px) { return (int64_t)x->groups * 4 * px + PAD; }
 
+// libjpeg-turbo stores to an aligned line past the caches, and the x pass would wait for memory.
+#define MISALIGN 8
+
 static int64_t round64(int64_t n) { return (n + 63) & ~(int64_t)63; }
 
 static void choose(engine *e) {
@@ -34,13 +37,13 @@ int engine_start(engine *e, imgvec_worker *w, imgvec_plan plan, const imgvec_axi
     int64_t out = round64((int64_t)x->count * 3) + PAD, used = (int64_t)(x->last - x->first) * px;
     e->slots = y->taps;
     e->slot = plan.rows_first ? round64(used) + PAD : out;
-    int64_t line = round64((columns * px > used ? columns * px : used) + engine_slack(x, px));
+    int64_t line = round64(MISALIGN + (columns * px > used ? columns * px : used) + engine_slack(x, px));
     int64_t pointers = round64(((int64_t)y->groups * 4) * (int64_t)sizeof(void *));
     uint8_t *p = worker_scratch(w, e->slot * e->slots + line + out + pointers);
     if (p == NULL) return 0;
     e->ring = p;
-    e->line = p + e->slot * e->slots;
-    e->out = e->line + line;
+    e->line = p + e->slot * e->slots + MISALIGN;
+    e->out = p + e->slot * e->slots + line;
     e->rows = (const uint8_t **)(e->out + out);
     return 1;
 }

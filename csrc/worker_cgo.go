@@ -46,7 +46,10 @@ func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
 	status := C.imgvec_resample(w.native, p.native(), p.X.native(), p.Y.native(), pointer(src.Pix), C.int64_t(len(src.Pix)),
 		C.int64_t(src.Stride), C.int32_t(src.Step), pointer(dst))
 	runtime.KeepAlive(w)
-	return statusError(&status)
+	if status.code != C.IMGVEC_OK {
+		return statusError(status)
+	}
+	return nil
 }
 
 // JPEG is a libjpeg-turbo, opened at run time and never closed. It is safe for concurrent use.
@@ -58,8 +61,8 @@ func OpenJPEG(path string) (*JPEG, error) {
 	defer C.free(unsafe.Pointer(name))
 	var lib JPEG
 	status := C.imgvec_jpeg_open(name, &lib.native)
-	if err := statusError(&status); err != nil {
-		return nil, err
+	if status.code != C.IMGVEC_OK {
+		return nil, statusError(status)
 	}
 	return &lib, nil
 }
@@ -80,7 +83,10 @@ func (w *Worker) JPEGInto(lib *JPEG, p Plan, data []byte, width, height int, car
 	status := C.imgvec_jpeg_into(w.native, lib.native, p.native(), p.X.native(), p.Y.native(), pointer(data), C.int64_t(len(data)),
 		C.int32_t(width), C.int32_t(height), cbool(careful), pointer(dst))
 	runtime.KeepAlive(w)
-	return int(status.warnings), statusError(&status)
+	if status.code != C.IMGVEC_OK {
+		return int(status.warnings), statusError(status)
+	}
+	return int(status.warnings), nil
 }
 
 func (p Plan) native() C.imgvec_plan {
@@ -92,10 +98,8 @@ func (a *Axis) native() *C.imgvec_axis { return (*C.imgvec_axis)(unsafe.Pointer(
 
 func pointer(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
 
-func statusError(s *C.imgvec_status) error {
-	if s.code == C.IMGVEC_OK {
-		return nil
-	}
+// statusError takes a failed status by value: its copy goes to the heap, and a successful one never does.
+func statusError(s C.imgvec_status) error {
 	text := C.GoString(&s.text[0])
 	switch s.code {
 	case C.IMGVEC_TRUNCATED:
