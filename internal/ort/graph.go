@@ -89,10 +89,18 @@ func ReadGraph(path string) (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: read model: %w: %w", imgvec.ErrModel, err)
 	}
+	graph, err := readGraph(file, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("imgvec: read model %q: %w: no ONNX file: %w", path, imgvec.ErrModel, err)
+	}
+	return graph, nil
+}
+
+func readGraph(file io.ReadSeeker, size int64) (*Graph, error) {
 	var graph Graph
 	seen := false
 	r := &wireReader{file: file, buf: bufio.NewReader(file)}
-	err = r.fields(info.Size(), func(num protowire.Number, size int64) error {
+	err := r.fields(size, func(num protowire.Number, size int64) error {
 		if num != modelGraph {
 			return r.skip(size)
 		}
@@ -102,10 +110,7 @@ func ReadGraph(path string) (*Graph, error) {
 	if err == nil && !seen {
 		err = errors.New("no graph in it")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("imgvec: read model %q: %w: no ONNX file: %w", path, imgvec.ErrModel, err)
-	}
-	return &graph, nil
+	return &graph, err
 }
 
 // Field numbers of onnx.proto.

@@ -86,25 +86,3 @@ func TestReadGraphRefuses(t *testing.T) {
 		t.Errorf("missing file: %v", err)
 	}
 }
-
-// FuzzReadGraph: any bytes give a graph or an error, without a panic and in bounded memory.
-func FuzzReadGraph(f *testing.F) {
-	for _, opts := range []tiny.Options{{}, {Weird: tiny.StoredInt8, Output: tiny.Tokens}, {Batch: 1, DType: imgvec.Float16}} {
-		path, _ := tiny.Write(f, opts)
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(dir, "model.onnx")
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if graph, err := ort.ReadGraph(path); (graph == nil) != (err != nil) {
-			t.Errorf("%v, %v", graph, err)
-		}
-	})
-}

@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // wireReader reads protobuf fields from a file.
 type wireReader struct {
-	file *os.File
+	file io.ReadSeeker
 	buf  *bufio.Reader
 	at   int64
 }
