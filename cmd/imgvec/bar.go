@@ -73,7 +73,7 @@ func barRate(s *snapshot) string {
 		text += fmt.Sprintf("  %s failed", count(s.Failed))
 	}
 	if s.Left != nil {
-		text += "  " + duration(time.Duration(*s.Left*float64(time.Second))) + " left"
+		text += "  " + s.left() + " left"
 	}
 	return text
 }

@@ -177,7 +177,7 @@ func TestStats(t *testing.T) {
 func TestProgressJSON(t *testing.T) {
 	needModel(t)
 	dir := pictures(t, 30)
-	o := command(t, "extract", "@"+list(t, dir, 800), "-o", "x.npy", "--progress", "json")
+	o := command(t, "extract", "@"+list(t, dir, 200), "-o", "x.npy", "--progress", "json")
 	o.want(t, 0)
 	n := 0
 	for line := range strings.Lines(o.stderr) {
@@ -186,7 +186,7 @@ func TestProgressJSON(t *testing.T) {
 		}
 		n++
 		var s snapshot
-		if err := json.Unmarshal([]byte(line), &s); err != nil || s.Images > 800 || s.Total != 0 && s.Total != 800 {
+		if err := json.Unmarshal([]byte(line), &s); err != nil || s.Images > 200 || s.Total != 0 && s.Total != 200 {
 			t.Errorf("%s: %v", line, err)
 		}
 	}

@@ -24,6 +24,13 @@ func run(args []string) int {
 	a.stop = catchSignals(a.stderr)
 	root := a.root()
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// Where the command is misspelt, its flags are unknown too; the misspelling is what matters.
+		if cmd == root && !strings.HasPrefix(args[0], "-") {
+			return noCommand(cmd, args)
+		}
+		return usageError{err}
+	})
 	cmd, err := root.ExecuteContextC(a.stop.ctx)
 	if err == nil {
 		return exitOK
@@ -61,7 +68,6 @@ authors did, runs the model, and writes one row an image.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(a.extractCommand(), a.preprocessCommand(), a.modelCommand(), a.doctorCommand(), a.benchCommand(),
 		a.setupCommand(), a.versionCommand())
@@ -75,6 +81,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	text := fmt.Sprintf("there is no command %q", args[0])
+	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}

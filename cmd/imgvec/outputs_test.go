@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func readParquet(path string) ([]row, arrow.Metadata, error) {
 	if err != nil {
 		return nil, arrow.Metadata{}, err
 	}
-	records, err := r.GetRecordReader(nil, nil, nil)
+	records, err := r.GetRecordReader(context.Background(), nil, nil)
 	if err != nil {
 		return nil, arrow.Metadata{}, err
 	}

@@ -102,7 +102,7 @@ func textLine(s *snapshot) string {
 		text += fmt.Sprintf(", %s failed", count(s.Failed))
 	}
 	if s.Left != nil {
-		text += ", " + duration(time.Duration(*s.Left*float64(time.Second))) + " left"
+		text += ", " + s.left() + " left"
 	}
 	return text
 }
@@ -123,6 +123,11 @@ type snapshot struct {
 	Seconds   float64  `json:"seconds"`
 	PerSecond float64  `json:"images_per_second"` // of the last seconds
 	Left      *float64 `json:"seconds_left,omitempty"`
+}
+
+// left is the time that the rest will take, in whole seconds.
+func (s *snapshot) left() string {
+	return wholeSeconds(time.Duration(*s.Left * float64(time.Second)))
 }
 
 // pace measures the rate of the last seconds. A run's first images come late, because the batches fill up first, and

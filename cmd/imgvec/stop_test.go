@@ -24,7 +24,7 @@ func kills() int {
 // TestKilled: whenever the process dies, the output is whole or not there, and the next run cleans up.
 func TestKilled(t *testing.T) {
 	needModel(t)
-	const rows = 300
+	rows := 30 * kills()
 	inputs := "@" + list(t, pictures(t, 30), rows)
 	for _, ext := range extensions {
 		t.Run(ext[1:], func(t *testing.T) {
@@ -112,7 +112,7 @@ func endless(t *testing.T, dir, output string) (*exec.Cmd, *bytes.Buffer) {
 func TestInterrupted(t *testing.T) {
 	needModel(t)
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-		for _, after := range []time.Duration{50 * time.Millisecond, 3 * time.Second} {
+		for _, after := range []time.Duration{50 * time.Millisecond, 2 * time.Second} {
 			dir := t.TempDir()
 			cmd, stderr := endless(t, dir, "x.parquet")
 			time.Sleep(after)

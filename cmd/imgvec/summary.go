@@ -19,14 +19,18 @@ func (x *extraction) summary() {
 	}
 	b.WriteString("\n")
 	for _, f := range t.reasons() {
-		fmt.Fprintf(&b, "  %s %s: %s: %s\n", count(f.Count), f.Reason, quote(f.ID), shorten(f.Error, 200))
+		first := ""
+		if f.Count > 1 {
+			first = "first "
+		}
+		fmt.Fprintf(&b, "  %s %s: %s%s: %s\n", count(f.Count), f.Reason, first, quote(f.ID), shorten(f.Error, 200))
 	}
 	if n := x.source.Ignored(); n > 0 {
-		fmt.Fprintf(&b, "passed by %s that are no images by their names\n", files(n))
+		fmt.Fprintf(&b, "passed by %s whose names are not those of images\n", files(n))
 	}
-	fmt.Fprintf(&b, "%s (%d features) on %s, %s, %s; %s\n", stats.Model, x.ex.Spec().Dim, stats.Device, stats.Provider, stats.Precision, stats.Decoder)
+	fmt.Fprintf(&b, "%s (%d features) on %s, %s, %s; decoded by %s\n", stats.Model, x.ex.Spec().Dim, stats.Device, stats.Provider, stats.Precision, stats.Decoder)
 	for _, reason := range stats.Reasons {
-		fmt.Fprintf(&b, "  %s\n", reason)
+		fmt.Fprintf(&b, "  %s\n", shorten(reason, 160))
 	}
 	if x.model.Random {
 		fmt.Fprintln(&b, x.paint(red, "the model has RANDOM WEIGHTS: these features mean nothing"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -44,7 +45,7 @@ func (t *tally) add(r *imgvec.Result) {
 	defer t.mu.Unlock()
 	f := t.failures[kind]
 	if f == nil {
-		f = &failure{Reason: kind, ID: r.ID, Error: imageError(r.Err)}
+		f = &failure{Reason: kind, ID: r.ID, Error: firstError(r.Err)}
 		t.failures[kind] = f
 	}
 	f.Count++
@@ -71,13 +72,22 @@ func kindOf(err error) string {
 	return "other"
 }
 
-// imageError is an image's error without the image's name.
+// imageError is an image's error without the image's name and the words of the library.
 func imageError(err error) string {
 	var one *imgvec.ImageError
 	if errors.As(err, &one) {
 		err = one.Err
 	}
-	return err.Error()
+	return strings.TrimPrefix(err.Error(), "imgvec: ")
+}
+
+// firstError is what a group of failures says of its first: without what the group's name says.
+func firstError(err error) string {
+	text := imageError(err)
+	for _, k := range kinds {
+		text = strings.TrimPrefix(text, k.err.Error()+": ")
+	}
+	return text
 }
 
 // reasons are the groups of failures, the largest first.

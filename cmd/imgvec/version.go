@@ -9,7 +9,13 @@ import (
 )
 
 // version is set by the linker (-X main.version=v0.1.0), else it is that of the module or the commit.
-var version = builtVersion()
+var version string
+
+func init() {
+	if version == "" {
+		version = builtVersion()
+	}
+}
 
 func builtVersion() string {
 	info, ok := debug.ReadBuildInfo()

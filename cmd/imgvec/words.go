@@ -44,9 +44,15 @@ func bytesText(n int64) string {
 
 // duration writes a time for people: 0.8 s, 51 s, 12 min 3 s, 2 h 5 min.
 func duration(d time.Duration) string {
-	switch s := int64(d.Round(time.Second).Seconds()); {
-	case d < 9950*time.Millisecond:
+	if d < 9950*time.Millisecond {
 		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return wholeSeconds(d)
+}
+
+// wholeSeconds is duration without tenths, for a time that is only foretold.
+func wholeSeconds(d time.Duration) string {
+	switch s := int64(d.Round(time.Second).Seconds()); {
 	case s < 60:
 		return fmt.Sprintf("%d s", s)
 	case s < 3600:
