@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 )
 
 // tagOrientation is EXIF's and TIFF's tag.
@@ -36,13 +37,19 @@ func exifOrientation(exif []byte) (value int, found bool) {
 	if !ok || len(exif) < 8 || exif[2] == 43 {
 		return 1, true
 	}
-	dir := readDirectory(exif, order, uint64(order.Uint32(exif[4:])), false)
-	f, ok := dir.fields[tagOrientation]
+	fields := fieldMaps.Get().(map[uint16]field)
+	defer fieldMaps.Put(fields)
+	clear(fields)
+	readFields(fields, exif, order, uint64(order.Uint32(exif[4:])), false)
+	f, ok := fields[tagOrientation]
 	if !ok {
 		return 0, false
 	}
 	return f.number(order), true
 }
+
+// fieldMaps saves an allocation for each photo.
+var fieldMaps = sync.Pool{New: func() any { return map[uint16]field{} }}
 
 // byteOrder tells a TIFF header's.
 func byteOrder(data []byte) (binary.ByteOrder, bool) {
@@ -75,26 +82,31 @@ type directory struct {
 // the first of equal tags, and reads no more tag data than the file has bytes (a directory of overlapping values could
 // claim any amount).
 func readDirectory(data []byte, order binary.ByteOrder, offset uint64, big bool) directory {
-	dir := directory{fields: map[uint16]field{}}
+	fields := map[uint16]field{}
+	return directory{fields: fields, next: readFields(fields, data, order, offset, big)}
+}
+
+// readFields is readDirectory into fields, which is empty; it returns the offset of the next directory.
+func readFields(fields map[uint16]field, data []byte, order binary.ByteOrder, offset uint64, big bool) (next uint64) {
 	size := uint64(len(data))
 	countSize, entrySize, inline := uint64(2), uint64(12), uint64(4)
 	if big {
 		countSize, entrySize, inline = 8, 20, 8
 	}
 	if offset > size || size-offset < countSize {
-		return dir
+		return 0
 	}
 	count := word(data[offset:], order, countSize)
 	at := offset + countSize
 	var total uint64
 	for ; count > 0; count-- {
 		if size-at < entrySize {
-			return dir
+			return 0
 		}
 		e := data[at : at+entrySize]
 		at += entrySize
 		tag, kind := order.Uint16(e), order.Uint16(e[2:])
-		if _, ok := dir.fields[tag]; ok || int(kind) >= len(fieldSizes) || fieldSizes[kind] == 0 {
+		if _, ok := fields[tag]; ok || int(kind) >= len(fieldSizes) || fieldSizes[kind] == 0 {
 			continue
 		}
 		n := word(e[4:], order, inline)
@@ -113,16 +125,16 @@ func readDirectory(data []byte, order binary.ByteOrder, offset uint64, big bool)
 				continue
 			}
 			if start > size || size-start < n {
-				return dir
+				return 0
 			}
 			value = data[start:]
 		}
-		dir.fields[tag] = field{kind, value[:n]}
+		fields[tag] = field{kind, value[:n]}
 	}
 	if size-at >= inline {
-		dir.next = word(data[at:], order, inline)
+		return word(data[at:], order, inline)
 	}
-	return dir
+	return 0
 }
 
 // word reads an unsigned number of 2, 4 or 8 bytes.

@@ -28,9 +28,9 @@ func DecodeJPEGGo(data []byte, lim Limits, buf []byte) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("%w", err)
 	}
-	ycck := m.components == 4 && adobeTransform(data) == 2
+	ycck := m.components == 4 && m.adobe > 0 && data[m.adobe] == 2
 	if m.components == 4 {
-		data = withAdobe(data)
+		data = withAdobe(data, m.adobe)
 	}
 	img, err := jpeg.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -85,28 +85,12 @@ func jpegError(err error) error {
 	return fmt.Errorf("damaged: %w", err)
 }
 
-// adobeAt finds the Adobe segment's transform byte; -1 without one. Files are scanned to the first frame's scan only.
-func adobeAt(data []byte) int {
-	i := bytes.Index(data, []byte("Adobe"))
-	if i < 4 || data[i-4] != 0xff || data[i-3] != 0xee || i+11 >= len(data) {
-		return -1
-	}
-	return i + 11
-}
-
-func adobeTransform(data []byte) int {
-	if i := adobeAt(data); i >= 0 {
-		return int(data[i])
-	}
-	return -1
-}
-
 // withAdobe returns a copy of a four-component file that says "no colour transform", so that image/jpeg hands out the
-// four planes as they are stored (inverted); it refuses a file that says nothing.
-func withAdobe(data []byte) []byte {
-	if i := adobeAt(data); i >= 0 {
+// four planes as they are stored (inverted); it refuses a file that says nothing. at is the transform's place, 0 for none.
+func withAdobe(data []byte, at int) []byte {
+	if at > 0 {
 		data = bytes.Clone(data)
-		data[i] = 0
+		data[at] = 0
 		return data
 	}
 	out := make([]byte, 0, len(data)+16)

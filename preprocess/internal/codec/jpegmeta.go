@@ -12,6 +12,7 @@ type jpegMeta struct {
 	width, height int
 	components    int
 	exif, xmp     []byte
+	adobe         int // offset of the Adobe segment's colour transform; 0 without one
 }
 
 // JPEGOrientation is the orientation of a JPEG file, 1 where it has none or is damaged.
@@ -32,10 +33,9 @@ func jpegHeader(data []byte) (Header, error) {
 }
 
 const (
-	markSOI  = 0xd8
-	markSOS  = 0xda
-	markAPP1 = 0xe1
-	markCOM  = 0xfe
+	markSOS   = 0xda
+	markAPP1  = 0xe1
+	markAPP14 = 0xee
 )
 
 var errJPEGShort = errors.New("the file ends in its header: it is truncated")
@@ -76,6 +76,9 @@ func readJPEGMeta(data []byte) (jpegMeta, error) {
 				return m, errJPEGShort
 			}
 			body = data[at+2 : at+n]
+		}
+		if mark == markAPP14 && len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")) {
+			m.adobe = at + 2 + 11
 		}
 		at += max(n, 2)
 		if err := m.segment(mark, body); err != nil {

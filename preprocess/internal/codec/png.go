@@ -56,8 +56,7 @@ func (p *pngFile) decodeRows(img Image) (used int, err error) {
 		p.clear(img)
 	}
 	joined := p.joined()
-	source := bytes.NewReader(joined)
-	inflate, err := zlib.NewReader(source)
+	inflate, err := zlib.NewReader(bytes.NewReader(joined))
 	if err != nil {
 		return 0, pngDataError(err)
 	}
@@ -68,19 +67,18 @@ func (p *pngFile) decodeRows(img Image) (used int, err error) {
 	} else {
 		err = d.plain()
 	}
+	var next error
+	if err == nil {
+		// zlib looks at what follows the last row's bytes: the checksum, where they are the last.
+		var one [1]byte
+		_, next = inflate.Read(one[:])
+	}
+	used, err = p.finish(joined, d.bytes, next, err)
 	if errors.Is(err, errStreamEnd) {
 		p.clearRest(img, d.done)
 		err = nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	// zlib looks at what follows the last row's bytes: the checksum, where they are the last.
-	var one [1]byte
-	if _, err := inflate.Read(one[:]); err != nil && !errors.Is(err, errUnexpectedEOF) && !isEOF(err) {
-		return 0, pngDataError(err)
-	}
-	return len(joined) - source.Len(), nil
+	return used, err
 }
 
 // joined is the picture data of all chunks.

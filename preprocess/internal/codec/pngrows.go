@@ -20,6 +20,7 @@ type pngRows struct {
 	cur     []uint8 // filter byte and row
 	prev    []uint8
 	rows    int
+	bytes   int64  // of complete rows, unpacked
 	done    []bool // rows that were written; set when the stream ends early
 }
 
@@ -35,6 +36,7 @@ func (d *pngRows) next(n int) ([]uint8, error) {
 		return nil, pngDataError(err)
 	}
 	d.rows++
+	d.bytes += int64(len(row))
 	if err := unfilter(row[0], row[1:], d.prev[1:n+1], (d.p.bits()+7)/8); err != nil {
 		return nil, err
 	}
