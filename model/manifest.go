@@ -54,12 +54,17 @@ type Reference struct {
 	Version     string    `json:"version"`
 }
 
+// errPresetOnly is a manifest that a person wrote beside a model, for its preset alone.
+var errPresetOnly = errors.New("it names no model file")
+
 // check tells whether the manifest can be used.
 func (m *Manifest) check() error {
 	switch {
 	case m.Format != manifestFormat:
 		return fmt.Errorf("format %d is unknown; this program reads %d", m.Format, manifestFormat)
-	case m.Model.File == "" || m.Model.File != filepath.Base(m.Model.File):
+	case m.Model.File == "":
+		return errPresetOnly
+	case m.Model.File != filepath.Base(m.Model.File):
 		return fmt.Errorf("model file %q must be the name of a file beside it", m.Model.File)
 	}
 	return checkSpec(m.Spec)

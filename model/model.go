@@ -104,7 +104,7 @@ func isCheckpoint(path string) bool {
 // openFolder opens a folder with a manifest of ours, or a foreign one with a single ONNX file.
 func openFolder(dir string, opts OpenOptions) (*Model, error) {
 	manifest, err := readManifest(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errPresetOnly) {
 		path, err := onlyModel(dir)
 		if err != nil {
 			return nil, err

@@ -60,6 +60,10 @@ func pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %w", imgvec.ErrModel, unknownName(name, OpenOptions{Home: opts.Home}))
 	}
+	return e.pull(ctx, opts)
+}
+
+func (e Entry) pull(ctx context.Context, opts PullOptions) (*Model, error) {
 	if e.Random {
 		opts.log("%s: %s", e.Name, randomNote)
 		return Random(e.Arch, 0, RandomOptions{Home: opts.Home})

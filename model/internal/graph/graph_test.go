@@ -30,7 +30,7 @@ func newTrained(seed uint64) *trained {
 // recorder makes tensors on demand, as randomWeights does, and keeps them.
 type recorder struct{ *trained }
 
-func (r recorder) generate(name string, shape []int64) []float32 {
+func (r recorder) Generate(name string, shape []int64) []float32 {
 	n := 1
 	for _, d := range shape {
 		n *= int(d)
@@ -62,7 +62,7 @@ func (t *trained) Shape(name string) ([]int64, bool) {
 func (t *trained) Float32s(name string) ([]float32, error) { return slices.Clone(t.values[name]), nil }
 
 func (t *trained) add(name string, shape ...int64) {
-	recorder{t}.generate(name, shape)
+	recorder{t}.Generate(name, shape)
 }
 
 // record makes a checkpoint of an architecture.
@@ -344,13 +344,13 @@ func TestRandomWeightsAreSaneAndTheSame(t *testing.T) {
 		t.Errorf("features from %v to %v: activations die or explode", least, most)
 	}
 	other, _ := RandomWeights("resnet50", 1)
-	if slices.Equal(one.(generator).generate("conv1.weight", []int64{2, 3, 7, 7}), other.(generator).generate("conv1.weight", []int64{2, 3, 7, 7})) {
+	if slices.Equal(one.Generate("conv1.weight", []int64{2, 3, 7, 7}), other.Generate("conv1.weight", []int64{2, 3, 7, 7})) {
 		t.Error("two seeds gave the same weights")
 	}
 }
 
 func TestRandomWeightsAreNormal(t *testing.T) {
-	v := randomWeights{1}.generate("layer1.0.conv1.weight", []int64{256, 64, 3, 3})
+	v := randomWeights{1}.Generate("layer1.0.conv1.weight", []int64{256, 64, 3, 3})
 	sum, squares := 0.0, 0.0
 	for _, x := range v {
 		sum += float64(x)

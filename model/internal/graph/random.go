@@ -10,18 +10,20 @@ import (
 	"strings"
 )
 
-// generator is a Source that makes a tensor of any shape instead of having it.
-type generator interface {
-	generate(name string, shape []int64) []float32
+// Generator is a Source that makes tensors of any shape instead of having them; builders ask it for nothing else.
+type Generator interface {
+	Source
+	// Generate makes a tensor; the caller may change it.
+	Generate(name string, shape []int64) []float32
 }
 
 // randomWeights makes trained-looking tensors: He's initialisation, unit batch norms, residual branches scaled down so
 // that activations neither grow nor vanish with depth.
 type randomWeights struct{ seed uint64 }
 
-// RandomWeights is a Source of random weights for arch. A tensor depends on the seed and its name only, and is computed
+// RandomWeights makes random weights for arch. A tensor depends on the seed and its name only, and is computed
 // without a function that could differ between machines.
-func RandomWeights(arch string, seed uint64) (Source, error) {
+func RandomWeights(arch string, seed uint64) (Generator, error) {
 	_, resnet := resnets[arch]
 	_, lite := lites[arch]
 	if !resnet && !lite {
@@ -49,7 +51,8 @@ func (randomWeights) Float32s(string) ([]float32, error) { return nil, nil }
 // lastNorm matches the batch norm that ends a residual branch.
 var lastNorm = regexp.MustCompile(`^layer\d+\.\d+\.bn3\.weight$|_bn2\.weight$`)
 
-func (r randomWeights) generate(name string, shape []int64) []float32 {
+// Generate implements Generator.
+func (r randomWeights) Generate(name string, shape []int64) []float32 {
 	n := int64(1)
 	for _, side := range shape {
 		n *= side

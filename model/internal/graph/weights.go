@@ -71,8 +71,8 @@ func (l *loader) load(name string, shape ...int64) []float32 {
 		n *= d
 	}
 	l.used[name] = true
-	if g, ok := l.src.(generator); ok {
-		return g.generate(name, shape)
+	if g, ok := l.src.(Generator); ok {
+		return g.Generate(name, shape)
 	}
 	have, ok := l.src.Shape(name)
 	switch {
