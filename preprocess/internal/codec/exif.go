@@ -38,17 +38,22 @@ func exifOrientation(exif []byte) (value int, found bool) {
 		return 1, true
 	}
 	fields := fieldMaps.Get().(map[uint16]field)
-	defer fieldMaps.Put(fields)
-	clear(fields)
 	readFields(fields, exif, order, uint64(order.Uint32(exif[4:])), false)
 	f, ok := fields[tagOrientation]
+	if len(fields) <= manyFields {
+		clear(fields)
+		fieldMaps.Put(fields)
+	}
 	if !ok {
 		return 0, false
 	}
 	return f.number(order), true
 }
 
-// fieldMaps saves an allocation for each photo.
+// manyFields are more than a camera writes; a map that held more is not kept.
+const manyFields = 256
+
+// fieldMaps saves allocations for each photo; the maps in it are empty.
 var fieldMaps = sync.Pool{New: func() any { return map[uint16]field{} }}
 
 // byteOrder tells a TIFF header's.
