@@ -58,12 +58,13 @@ func parseStat(line string) (pid, parent int, seconds float64, err error) {
 	if parent, err = strconv.Atoi(fields[1]); err != nil {
 		return 0, 0, 0, err
 	}
+	total := int64(0)
 	for _, field := range fields[11:15] { // utime, stime, cutime, cstime
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return 0, 0, 0, err
 		}
-		seconds += float64(n) / ticks
+		total += n
 	}
-	return pid, parent, seconds, nil
+	return pid, parent, float64(total) / ticks, nil
 }
