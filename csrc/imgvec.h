@@ -64,8 +64,7 @@ imgvec_status imgvec_resample(imgvec_worker *w, imgvec_plan plan, const imgvec_a
 // A libjpeg-turbo of ABI 62, opened at run time and never closed.
 typedef struct imgvec_jpeg imgvec_jpeg;
 imgvec_status imgvec_jpeg_open(const char *path, imgvec_jpeg **lib);
-const char *imgvec_jpeg_version(const imgvec_jpeg *lib); // "3.2.0"; empty: it does not say
-const char *imgvec_jpeg_path(const imgvec_jpeg *lib);
+const char *imgvec_jpeg_path(const imgvec_jpeg *lib); // the file that it was loaded from
 // Decodes a JPEG file of width x height as Pillow does and resizes it into RGB at dst, scanline by scanline. careful: all
 // rows and columns are decoded, also those that the axes do not use; the result is the same.
 imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y,

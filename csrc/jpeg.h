@@ -16,7 +16,6 @@ struct imgvec_jpeg {
     int (*finish)(jpeg62 *);
     int (*has_multiple_scans)(jpeg62 *);
     int (*resync)(jpeg62 *, int desired);
-    char version[64]; // "3.2.0"; empty: it does not say
     char path[1024];
 };
 

@@ -21,9 +21,7 @@ typedef struct {
     int32_t msg_code;
     uint8_t gap[84];
     long num_warnings;
-    const char *const *jpeg_message_table;
-    int32_t last_jpeg_message;
-    uint8_t rest[20];
+    uint8_t rest[32];
 } jpeg62_error;
 
 // Where the compressed bytes come from.
@@ -74,7 +72,6 @@ struct jpeg62 {
 #define JPEG62_AT(type, field, offset) _Static_assert(offsetof(type, field) == (offset), #type "." #field)
 JPEG62_AT(jpeg62_error, num_warnings, 128);
 JPEG62_AT(jpeg62_error, msg_code, 40);
-JPEG62_AT(jpeg62_error, jpeg_message_table, 136);
 JPEG62_AT(jpeg62, src, 40);
 JPEG62_AT(jpeg62, image_width, 48);
 JPEG62_AT(jpeg62, out_color_space, 64);

@@ -41,21 +41,6 @@ static int bind_all(void *h, imgvec_jpeg *lib, char *missing, size_t room) {
     return 1;
 }
 
-// The library's version stands among its messages.
-static void find_version(imgvec_jpeg *lib) {
-    static const char mark[] = "libjpeg-turbo version ";
-    jpeg62_error err;
-    memset(&err, 0, sizeof err);
-    lib->std_error(&err);
-    for (int32_t i = 0; err.jpeg_message_table != NULL && i <= err.last_jpeg_message; i++) {
-        const char *text = err.jpeg_message_table[i];
-        if (text == NULL || strncmp(text, mark, sizeof mark - 1) != 0) continue;
-        snprintf(lib->version, sizeof lib->version, "%.63s", text + sizeof mark - 1);
-        lib->version[strcspn(lib->version, " ")] = 0;
-        return;
-    }
-}
-
 // The file that the functions come from: the loader may have found it by a soname.
 static void find_path(imgvec_jpeg *lib, const char *path) {
     Dl_info info;
@@ -65,7 +50,6 @@ static void find_path(imgvec_jpeg *lib, const char *path) {
     snprintf(lib->path, sizeof lib->path, "%s", path);
 }
 
-const char *imgvec_jpeg_version(const imgvec_jpeg *lib) { return lib->version; }
 const char *imgvec_jpeg_path(const imgvec_jpeg *lib) { return lib->path; }
 
 imgvec_status imgvec_jpeg_open(const char *path, imgvec_jpeg **out) {
@@ -89,7 +73,6 @@ imgvec_status imgvec_jpeg_open(const char *path, imgvec_jpeg **out) {
         dlclose(handle);
         return status;
     }
-    find_version(lib);
     find_path(lib, path);
     *out = lib;
     return status;

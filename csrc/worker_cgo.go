@@ -3,7 +3,6 @@
 package csrc
 
 // #cgo LDFLAGS: -ldl
-// #include <stdlib.h>
 // #include "imgvec.h"
 import "C"
 
@@ -51,27 +50,6 @@ func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
 	}
 	return nil
 }
-
-// JPEG is a libjpeg-turbo, opened at run time and never closed. It is safe for concurrent use.
-type JPEG struct{ native *C.imgvec_jpeg }
-
-// OpenJPEG opens the libjpeg-turbo of ABI 62 at path, or a soname that the loader knows.
-func OpenJPEG(path string) (*JPEG, error) {
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
-	var lib JPEG
-	status := C.imgvec_jpeg_open(name, &lib.native)
-	if status.code != C.IMGVEC_OK {
-		return nil, statusError(status)
-	}
-	return &lib, nil
-}
-
-// Version is the library's version, "3.2.0"; "" where it does not say.
-func (j *JPEG) Version() string { return C.GoString(C.imgvec_jpeg_version(j.native)) }
-
-// Path is the file that the library was loaded from.
-func (j *JPEG) Path() string { return C.GoString(C.imgvec_jpeg_path(j.native)) }
 
 // JPEGInto decodes a JPEG file of the given size and resizes it into dst, scanline by scanline. Damage that Pillow
 // accepts too is counted in warnings. careful decodes also what the plan does not use; the result is the same.
