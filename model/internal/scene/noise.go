@@ -1,6 +1,3 @@
-// Package scene draws pictures that resemble photos to a neural network: smooth shapes, edges and textures whose
-// energy falls with frequency as that of photographs does. A picture depends on its number only, and is computed in
-// integers, so that it is the same on every machine.
 package scene
 
 // field is value noise: random heights on a lattice, smoothly interpolated, summed over octaves. Heights are 0..65535.
