@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
@@ -47,7 +48,7 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 	if err != nil {
 		return nil, err
 	}
-	o := opening{ctx: ctx, m: m, opts: opts, config: opts.config(m.Spec)}
+	o := opening{ctx: ctx, m: m, opts: opts, gpus: realGPUs, config: opts.config(m.Spec)}
 	o.about = Stats{Model: m.Name, SHA256: m.SHA256, Decoder: pre.Decoder()}
 	o.decoder = func() decoder { return newImageDecoder(pre.NewWorker()) }
 	if m.Note != "" {
@@ -65,7 +66,17 @@ type opening struct {
 	ctx  context.Context
 	m    *model.Model
 	opts Options
+	gpus gpus
 }
+
+// gpus is package gpu, as tests replace it.
+type gpus struct {
+	probe   func() error
+	devices func(ids []string) (names []string, err error)
+	open    func(context.Context, string, imgvec.Spec, gpu.Options) (imgvec.Backend, error)
+}
+
+var realGPUs = gpus{gpu.Probe, gpu.Devices, gpu.Open}
 
 // open opens the chosen devices. The CPU takes the place of GPUs only where the choice was left to us.
 func (o *opening) open(d imgvec.Devices) error {
@@ -79,14 +90,14 @@ func (o *opening) open(d imgvec.Devices) error {
 		}
 		return nil
 	}
-	err := gpu.Probe()
+	err := o.gpus.probe()
 	if err == nil {
 		if err = o.openGPUs(nil); err == nil {
 			return nil
 		}
 	}
 	if o.ctx.Err() != nil {
-		return err
+		return cause(o.ctx)
 	}
 	o.notes = append(o.notes, fmt.Sprintf("device %s chose the CPU: %v", imgvec.DeviceAuto, err))
 	return o.openCPU()
@@ -94,12 +105,12 @@ func (o *opening) open(d imgvec.Devices) error {
 
 // openGPUs opens one instance on each device of the given ids, on all devices for none. All or nothing.
 func (o *opening) openGPUs(ids []string) error {
-	names, err := gpu.Devices(ids)
+	names, err := o.gpus.devices(ids)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		backend, err := gpu.Open(o.ctx, o.m.Path, o.m.Spec, gpu.Options{
+		backend, err := o.gpus.open(o.ctx, o.m.Path, o.m.Spec, gpu.Options{
 			Device: name, Precision: o.opts.Precision, Streams: o.opts.Streams, LibraryDir: o.opts.LibraryDir,
 		})
 		if err != nil {
@@ -109,6 +120,7 @@ func (o *opening) openGPUs(ids []string) error {
 		o.instances = append(o.instances, newInstance(name, backend, o.batch))
 		o.workers += backend.Streams()
 	}
+	o.about.Device = strings.Join(names, ", ")
 	if o.workers += runtime.GOMAXPROCS(0); o.opts.Workers > 0 {
 		o.workers = o.opts.Workers
 	}
