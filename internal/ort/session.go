@@ -13,7 +13,7 @@ type Options struct {
 	OpenVINO  bool             // else ONNX Runtime's own CPU provider
 	Precision imgvec.Precision // FP32 or BF16; OpenVINO only
 	Streams   int              // calls of Run that compute at the same time
-	Threads   int              // all streams together; OpenVINO only
+	Threads   int              // all streams together
 	Fold      bool             // turn stored int8 weights into float32 while loading; not for models that compute in int8
 }
 

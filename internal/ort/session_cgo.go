@@ -31,15 +31,21 @@ func Open(path, input, output string, opts Options) (*Session, error) {
 	return &Session{session}, nil
 }
 
-// native builds ONNX Runtime's options. The session has one thread of its own in both cases: with OpenVINO that does the
-// work, and else each caller of Run computes in its own thread.
+// native builds ONNX Runtime's options. With OpenVINO, ONNX Runtime needs no threads of its own. Without, each caller of Run
+// computes in its own thread, and gets helpers where there are more threads than streams. Helpers sleep when idle: the
+// decoders need the core.
 func (o Options) native() (*onnxruntime_go.SessionOptions, error) {
 	options, err := onnxruntime_go.NewSessionOptions()
 	if err != nil {
 		return nil, native("create session options", err)
 	}
+	threads := 1
+	if !o.OpenVINO {
+		threads = max(1, o.Threads/max(1, o.Streams))
+	}
 	err = errors.Join(
-		options.SetIntraOpNumThreads(1),
+		options.SetIntraOpNumThreads(threads),
+		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 		options.SetInterOpNumThreads(1),
 		options.SetLogSeverityLevel(onnxruntime_go.LoggingLevelFatal), // errors come back as values
 	)

@@ -1,0 +1,69 @@
+//go:build cgo && unix
+
+package cpu_test
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/cpu"
+	"github.com/imgvec/imgvec/internal/backendtest"
+	"github.com/imgvec/imgvec/internal/testdata"
+)
+
+// BenchmarkRun keeps every stream busy with batches of 8. Beside the rate it tells the process's CPU time an image,
+// which is the steadier figure on a machine that others use too.
+func BenchmarkRun(b *testing.B) {
+	const batch = 8
+	for _, model := range []struct {
+		file string
+		spec imgvec.Spec
+	}{
+		{"resnet50-pruned-int8w.onnx", specOf("input", "features", 2048)},
+		{"squeezenet1.1.onnx", specOf("input", "features", 512)},
+		{"mobilenetv2-12-int8.onnx", specOf("input", "output", 1000)},
+	} {
+		for _, provider := range providers {
+			for _, streams := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%s/streams=%d", model.file, provider, streams), func(b *testing.B) {
+					backend := open(b, testdata.Path(b, "models/"+model.file), model.spec, cpu.Options{Provider: provider, Threads: 2, Streams: streams})
+					batches := make([]*imgvec.Batch, streams)
+					for i := range batches {
+						batches[i] = backendtest.NewBatch(b, model.spec, batch, batch)
+					}
+					runAll(b, backend, batches)
+					before := cpuSeconds()
+					for b.Loop() {
+						runAll(b, backend, batches)
+					}
+					images := float64(b.N * streams * batch)
+					b.ReportMetric(images/b.Elapsed().Seconds(), "img/s")
+					b.ReportMetric((cpuSeconds()-before)*1e3/images, "ms-CPU/img")
+				})
+			}
+		}
+	}
+}
+
+func runAll(b *testing.B, backend *cpu.Backend, batches []*imgvec.Batch) {
+	var wg sync.WaitGroup
+	for _, batch := range batches {
+		wg.Go(func() {
+			if err := backend.Run(b.Context(), batch); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func cpuSeconds() float64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return float64(r.Utime.Sec+r.Stime.Sec) + float64(r.Utime.Usec+r.Stime.Usec)/1e6
+}
