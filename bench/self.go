@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -43,7 +44,10 @@ func serve(ctx context.Context, name, list, modelName string) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	return errors.Join(rounds(ctx, p, len(files)), p.close())
+}
+
+func rounds(ctx context.Context, p *peer, images int) error {
 	if err := p.run(ctx); err != nil {
 		return err
 	}
@@ -56,7 +60,7 @@ func serve(ctx context.Context, name, list, modelName string) error {
 		if err := p.run(ctx); err != nil {
 			return err
 		}
-		if err := out.Encode(map[string]any{"images": len(files), "seconds": time.Since(start).Seconds()}); err != nil {
+		if err := out.Encode(map[string]any{"images": images, "seconds": time.Since(start).Seconds()}); err != nil {
 			return err
 		}
 	}
