@@ -57,6 +57,7 @@ vet:
 
 lint: ## golangci-lint, at the pinned version
 	$(GOLANGCI_LINT) run ./...
+	cd bench && $(GOLANGCI_LINT) run -c ../.golangci.yml ./...
 
 race: setup ## the packages with goroutines under the race detector
 	$(GO) test -race -short -timeout 20m $(CONCURRENT)
