@@ -57,8 +57,8 @@ func printMachine(to io.Writer, m measure.Machine) error {
 		if d.Path != "" {
 			text += ", " + d.Path
 		}
-		if d.Reason != "" {
-			text += "; " + d.Reason
+		if d.WhyNot != "" {
+			text += "; " + d.WhyNot
 		}
 		fmt.Fprintf(w, "decode %s\t%s\n", d.Format, text)
 	}

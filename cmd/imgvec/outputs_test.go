@@ -151,8 +151,9 @@ func readNPY(path string) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := fmt.Sprintf("'shape': (%d, 1280, )", len(rows))
-	if len(data) != 128+len(rows)*1280*4 || !bytes.Contains(data[:128], []byte(want)) {
+	dim := (len(data) - 128) / 4 / max(len(rows), 1)
+	want := fmt.Sprintf("'shape': (%d, %d, )", len(rows), dim)
+	if len(data) != 128+len(rows)*dim*4 || !bytes.Contains(data[:128], []byte(want)) {
 		return nil, fmt.Errorf("%d bytes and header %q for %d ids", len(data), data[:128], len(rows))
 	}
 	return rows, nil

@@ -18,19 +18,19 @@ func kills() int {
 	if os.Getenv("IMGVEC_LONG") != "" {
 		return 25
 	}
-	return 2
+	return 3
 }
 
 // TestKilled: whenever the process dies, the output is whole or not there, and the next run cleans up.
 func TestKilled(t *testing.T) {
 	needModel(t)
-	rows := 30 * kills()
-	inputs := "@" + list(t, pictures(t, 30), rows)
+	rows := 100 * kills()
+	inputs, tiny := "@"+list(t, pictures(t, 30), rows), tinyModel(t)
 	for _, ext := range extensions {
 		t.Run(ext[1:], func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "x"+ext)
-			args := []string{"extract", inputs, "-o", path, "--progress", "none"}
+			args := []string{"extract", inputs, "-o", path, "--model", tiny, "--progress", "none"}
 			start := time.Now()
 			command(t, args...).want(t, 0)
 			whole := time.Since(start)
@@ -76,14 +76,15 @@ func clear(t *testing.T, path string) {
 func TestKilledWhileReplacing(t *testing.T) {
 	needModel(t)
 	dir := pictures(t, 30)
-	old, fresh := "@"+list(t, dir, 50), "@"+list(t, dir, 100)
+	old, fresh := "@"+list(t, dir, 500), "@"+list(t, dir, 1000)
+	tiny := tinyModel(t)
 	path := filepath.Join(t.TempDir(), "x.npy")
-	args := []string{"extract", fresh, "-o", path, "--force", "--progress", "none"}
+	args := []string{"extract", fresh, "-o", path, "--force", "--model", tiny, "--progress", "none"}
 	start := time.Now()
 	command(t, args...).want(t, 0)
 	whole := time.Since(start)
 	for range kills() {
-		command(t, "extract", old, "-o", path, "--force").want(t, 0)
+		command(t, "extract", old, "-o", path, "--force", "--model", tiny).want(t, 0)
 		cmd := call{args: args}.start(t)
 		must(t, cmd.Start())
 		time.Sleep(whole - time.Duration(rand.Float64()*float64(300*time.Millisecond)))
@@ -92,7 +93,7 @@ func TestKilledWhileReplacing(t *testing.T) {
 		if os.IsNotExist(err) {
 			continue
 		}
-		if err != nil || len(rows) != 50 && len(rows) != 100 {
+		if err != nil || len(rows) != 500 && len(rows) != 1000 {
 			t.Errorf("%d rows, %v", len(rows), err)
 		}
 	}
@@ -153,7 +154,7 @@ func TestInterruptedTwiceEndsAtOnce(t *testing.T) {
 // TestDiskFull: a limit on the size of files stands for a full disk, and a small file system where we may mount one.
 func TestDiskFull(t *testing.T) {
 	needModel(t)
-	inputs := "@" + list(t, pictures(t, 30), 600)
+	inputs := fmt.Sprintf("@%s --model %s", list(t, pictures(t, 30), 600), tinyModel(t))
 	for _, ext := range extensions {
 		dir := t.TempDir()
 		script := fmt.Sprintf("ulimit -f 1000; exec %s extract %s -o x%s", binary, inputs, ext)
