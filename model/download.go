@@ -99,7 +99,7 @@ func (d download) get(ctx context.Context, part string) error {
 	if err != nil {
 		return finalError{err}
 	}
-	defer f.Close() //nolint:errcheck // synced below
+	defer f.Close()
 	have, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return finalError{err}
@@ -108,7 +108,7 @@ func (d download) get(ctx context.Context, part string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // only read
+	defer response.Body.Close()
 	switch response.StatusCode {
 	case http.StatusOK: // from the start, whatever was asked for
 		if have, err = 0, f.Truncate(0); err != nil {

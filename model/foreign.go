@@ -27,7 +27,7 @@ func openForeign(path string, opts OpenOptions, own *Manifest) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -139,14 +139,9 @@ func (m *Model) takeBatch(in onnx.ImageInput) error {
 
 // takePreset finds the preset beside the model and fits it to the input's size.
 func (m *Model) takePreset(own *Manifest, in onnx.ImageInput) error {
-	found := foundPreset{}
-	if own != nil {
-		found = foundPreset{preset: own.Spec.Preset, source: ManifestFile}
-	} else {
-		var err error
-		if found, err = presetBeside(m.Path); err != nil {
-			return err
-		}
+	found, err := m.findPreset(own)
+	if err != nil {
+		return err
 	}
 	fixed := imgvec.Size{Height: int(in.Height), Width: int(in.Width)}
 	if found.source == "" {
@@ -159,6 +154,13 @@ func (m *Model) takePreset(own *Manifest, in onnx.ImageInput) error {
 	m.Spec.Preset = found.preset
 	m.note("preset from " + found.source)
 	return nil
+}
+
+func (m *Model) findPreset(own *Manifest) (foundPreset, error) {
+	if own != nil {
+		return foundPreset{preset: own.Spec.Preset, source: ManifestFile}, nil
+	}
+	return presetBeside(m.Path)
 }
 
 // assumePreset takes the usual ImageNet preset, scaled to the input's size, and says so.

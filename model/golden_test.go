@@ -123,7 +123,11 @@ func run(t *testing.T, m *model.Model, output string, dim int, pixels []uint8) [
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer backend.Close()
+	defer func() {
+		if err := backend.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	n := len(pixels) / spec.ImageLen()
 	var rows [][]float32
 	for i := range n {

@@ -29,7 +29,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		name  string
 		words []string
 	}{
-		{"efficientnetlite0", []string{"no model of this name", "did you mean efficientnet-lite0?"}},
+		{"efficientnetlite0", []string{"no model of this name", "did you mean efficientnet-lite0"}},
 		{"resnet5", []string{"resnet50"}},
 		{"qwertyuiop", []string{"imgvec model list"}},
 		{"efficientnet-lite0", []string{"not installed", "imgvec model pull efficientnet-lite0"}},

@@ -134,7 +134,7 @@ func readMember(path, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func readMember(path, name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer r.Close() //nolint:errcheck // only read
+		defer r.Close()
 		data, err := io.ReadAll(io.LimitReader(r, maxWheelMember+1))
 		if err == nil && len(data) > maxWheelMember {
 			err = fmt.Errorf("%s is over %d bytes", name, maxWheelMember)

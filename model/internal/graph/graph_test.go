@@ -78,7 +78,6 @@ func record(t *testing.T, arch string) *trained {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.trained.names = r.names
 	return r.trained
 }
 

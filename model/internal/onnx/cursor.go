@@ -98,7 +98,7 @@ func (c *cursor) next() (f field, ok bool, err error) {
 }
 
 func (c *cursor) payload(f *field) (err error) {
-	length := uint64(0)
+	var length uint64
 	switch f.kind {
 	case protowire.VarintType:
 		f.value, err = c.varint()

@@ -127,7 +127,7 @@ func (c *copier) external(ext external) {
 		c.err = err
 		return
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	if _, err := f.Seek(ext.offset, io.SeekStart); err != nil {
 		c.err = err
 		return

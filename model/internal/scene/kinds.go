@@ -76,7 +76,7 @@ func weave(d *dice, _, _ int32) func(x, y int32) rgb {
 	wide, narrow := d.between(17, 40), d.between(5, 11)
 	return func(x, y int32) rgb {
 		bend := fold.at(x, y)
-		u, v := int64(x)+bend*int64(wide)>>16, int64(y)+bend*int64(wide)>>15
+		u, v := int64(x)+bend*wide>>16, int64(y)+bend*wide>>15
 		colour := a
 		if u%wide < wide/2 {
 			colour = blend(colour, b, 40000)
