@@ -80,7 +80,7 @@ func checkELF(path string, size int64) error {
 	if err != nil {
 		return damaged(path, "is no whole ELF library: "+err.Error())
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	for _, prog := range file.Progs {
 		if prog.Off+prog.Filesz > uint64(size) {
 			return damaged(path, "is cut off inside a segment")

@@ -84,7 +84,7 @@ func ReadGraph(path string) (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: read model: %w: %w", imgvec.ErrModel, err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: read model: %w: %w", imgvec.ErrModel, err)

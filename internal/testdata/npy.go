@@ -48,7 +48,7 @@ func NPZ(t testing.TB, name string) map[string]Array {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer archive.Close() //nolint:errcheck // only read
+	defer archive.Close()
 	arrays := map[string]Array{}
 	for _, file := range archive.File {
 		data, err := readZipped(file)
@@ -67,7 +67,7 @@ func readZipped(file *zip.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	return io.ReadAll(r)
 }
 

@@ -21,7 +21,7 @@ type Options struct {
 	FailAt   int   // this call fails, alone
 	FailWith error // with this error; nil: a *imgvec.NativeError
 
-	LoseAfter int // calls after this many fail with Lost: the device is gone; 0: never. Use LoseNow for "at once"
+	LoseAfter int // calls after this many fail with ErrLost: the device is gone; 0: never. Use LoseNow for "at once"
 
 	HangAt int // this call does not return before Release, whatever its context says
 
@@ -30,8 +30,8 @@ type Options struct {
 	RegisterWith error // what Register returns
 }
 
-// Lost is the error of a device that is gone; it wraps imgvec.ErrNoDevice.
-var Lost = fmt.Errorf("fake: device lost: %w", imgvec.ErrNoDevice)
+// ErrLost is the error of a device that is gone; it wraps imgvec.ErrNoDevice.
+var ErrLost = fmt.Errorf("fake: device lost: %w", imgvec.ErrNoDevice)
 
 // Spec is that of a model with size x size RGB input and dim features.
 func Spec(size, dim, maxBatch int) imgvec.Spec {
@@ -124,7 +124,7 @@ func (b *Backend) Stats() Stats {
 	return b.stats
 }
 
-// LoseNow takes the device away: Runs that start from now on fail with Lost.
+// LoseNow takes the device away: Runs that start from now on fail with ErrLost.
 func (b *Backend) LoseNow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -213,7 +213,7 @@ func (b *Backend) compute(batch *imgvec.Batch) error {
 
 	switch {
 	case lost:
-		return Lost
+		return ErrLost
 	case call == b.opts.FailAt && b.opts.FailWith != nil:
 		return b.opts.FailWith
 	case call == b.opts.FailAt:
