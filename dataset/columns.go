@@ -50,7 +50,7 @@ type offsetColumn struct {
 
 func (c *offsetColumn) end(row, elements int, ok bool) {
 	c.offsets = append(c.offsets, int32(elements))
-	c.validity.add(row, ok)
+	c.add(row, ok)
 }
 
 func (c *offsetColumn) addString(row int, s string, ok bool) {

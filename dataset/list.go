@@ -99,7 +99,7 @@ func (l *list) lines(ctx context.Context, yield func(path string) bool) (more bo
 			return false, err
 		}
 		line, err := r.ReadSlice('\n')
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			return false, fmt.Errorf("imgvec: read list: %s: line %d is longer than %d bytes: it must hold one path a line", l.path, number, maxPath)
 		}
 		if err != nil && err != io.EOF {

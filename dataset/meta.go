@@ -54,7 +54,7 @@ func (m Meta) pairs() (keys, values []string) {
 
 // schema is the columns of Parquet and Arrow outputs.
 func (m Meta) schema(dtype DType) *arrow.Schema {
-	var element arrow.DataType = arrow.PrimitiveTypes.Float32
+	element := arrow.PrimitiveTypes.Float32
 	if dtype == Float16 {
 		element = arrow.FixedWidthTypes.Float16
 	}

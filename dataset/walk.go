@@ -47,7 +47,7 @@ func (s *Source) openTree(t tree) (input, error) {
 		_, err = f.ReadDir(1)
 		_ = f.Close()
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("imgvec: read folder: %w", err)
 	}
 	t.ignored = &s.ignored

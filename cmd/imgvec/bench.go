@@ -49,8 +49,9 @@ should have nothing else to do.`,
 	return cmd
 }
 
-func (f *benchFlags) options(m *model.Model) (measure.Options, error) {
-	o := measure.Options{Model: m, Executor: f.engineFlags.options(), Rounds: f.rounds, Turn: time.Duration(f.seconds * float64(time.Second))}
+// options checks the flags, and is all that can be said before the model and the images are read.
+func (f *benchFlags) options() (measure.Options, error) {
+	o := measure.Options{Executor: f.engineFlags.options(), Rounds: f.rounds, Turn: time.Duration(f.seconds * float64(time.Second))}
 	for _, name := range f.scenarios {
 		s := measure.Scenario(strings.TrimSpace(name))
 		if !slices.Contains(measure.Scenarios(), s) {
@@ -61,30 +62,21 @@ func (f *benchFlags) options(m *model.Model) (measure.Options, error) {
 	if f.seconds <= 0 || f.seconds > 3600 {
 		return o, usagef("--seconds %v is out of range", f.seconds)
 	}
-	return o, f.engineFlags.check()
+	return o, f.check()
 }
 
 func (a *app) bench(ctx context.Context, inputs []string, f *benchFlags) error {
-	if _, err := f.options(nil); err != nil {
-		return err
-	}
-	pictures := model.ReferencePictures
-	if len(inputs) > 0 {
-		pictures = nil
-	}
-	m, err := model.Open(f.model, model.OpenOptions{Output: f.modelOutput})
+	o, err := f.options()
 	if err != nil {
 		return err
 	}
-	o, err := f.options(m)
-	if err != nil {
+	if o.Images, err = a.benchImages(ctx, inputs); err != nil {
 		return err
 	}
-	if o.Log = func(line string) { fmt.Fprintln(a.stderr, line) }; pictures != nil {
-		o.Images = pictures()
-	} else if o.Images, err = a.readImages(ctx, inputs); err != nil {
+	if o.Model, err = model.Open(f.model, model.OpenOptions{Output: f.modelOutput}); err != nil {
 		return err
 	}
+	o.Log = func(line string) { fmt.Fprintln(a.stderr, line) }
 	report, err := measure.Run(ctx, o)
 	if err != nil {
 		return err
@@ -92,7 +84,15 @@ func (a *app) bench(ctx context.Context, inputs []string, f *benchFlags) error {
 	if f.asJSON {
 		return a.printJSON(report)
 	}
-	return a.printBench(report, m.Random)
+	return a.printBench(report, o.Model.Random)
+}
+
+// benchImages are those of the inputs, else the pictures that the project draws.
+func (a *app) benchImages(ctx context.Context, inputs []string) ([][]byte, error) {
+	if len(inputs) == 0 {
+		return model.ReferencePictures(), nil
+	}
+	return a.readImages(ctx, inputs)
 }
 
 // readImages reads images into memory.
@@ -121,7 +121,7 @@ func readItem(open func() (io.ReadCloser, error)) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // only read
+	defer r.Close()
 	return io.ReadAll(io.LimitReader(r, defaultMaxBytes))
 }
 

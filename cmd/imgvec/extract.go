@@ -59,7 +59,7 @@ An image that can't be read or decoded does not stop the run: its row has no fea
 	flags.BoolVar(&f.force, "force", false, "replace an existing output")
 	f.add(flags)
 	flags.StringVar(&f.dtype, "features-dtype", "float32", "`type` that features are stored in: float32, float16")
-	flags.BoolVar(&f.engineFlags.normalize, "normalize", false, "scale each vector to length 1 (L2)")
+	flags.BoolVar(&f.normalize, "normalize", false, "scale each vector to length 1 (L2)")
 	flags.StringVar(&f.onError, "on-error", onErrorKeep, "`what` becomes of an image that fails: keep (a row that says why), skip (no row), fail (end the run)")
 	flags.Var(whole{&f.maxFailures, 0, 1 << 40}, "max-failures", "end with status 3 when more images failed (default no limit)")
 	flags.StringVar(&f.progress, "progress", "auto", "`how` to show progress: auto (a bar on a terminal, else a line every 10 s), json, none")

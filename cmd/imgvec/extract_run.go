@@ -85,7 +85,7 @@ func (x *extraction) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, x.out.Abort()) }()
 	x.tally.start = time.Now()
 	x.stop.report(x.far)
-	x.show = x.app.progress(x.flags.progress, x.tally)
+	x.show = x.progress(x.flags.progress, x.tally)
 	defer x.show.stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -47,7 +47,7 @@ func readParquet(path string) ([]row, arrow.Metadata, error) {
 	if err != nil {
 		return nil, arrow.Metadata{}, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	r, err := pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: 512}, memory.DefaultAllocator)
 	if err != nil {
 		return nil, arrow.Metadata{}, err

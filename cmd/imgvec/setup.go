@@ -11,6 +11,7 @@ import (
 
 	"github.com/imgvec/imgvec/executor"
 	"github.com/imgvec/imgvec/internal/fetch"
+	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/model"
 )
 
@@ -48,11 +49,11 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 	log := func(line string) { fmt.Fprintln(a.stderr, line) }
 	if f.home != "" {
 		// The model and its verification find the libraries where this process looks for them.
-		home, err := filepath.Abs(f.home)
+		dir, err := filepath.Abs(f.home)
 		if err != nil {
 			return err
 		}
-		if err := os.Setenv("IMGVEC_HOME", home); err != nil {
+		if err := os.Setenv("IMGVEC_HOME", dir); err != nil {
 			return err
 		}
 	}
@@ -67,6 +68,7 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 	if f.makeBundle != "" {
 		return makeBundle(ctx, f.makeBundle, log)
 	}
+	log("everything is in place in " + home.Dir())
 	return nil
 }
 

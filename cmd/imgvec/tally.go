@@ -101,8 +101,3 @@ func (t *tally) reasons() []failure {
 	slices.SortFunc(out, func(a, b failure) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
 	return out
 }
-
-// perSecond is the rate since the start.
-func (t *tally) perSecond() float64 {
-	return float64(t.done.Load()) / max(time.Since(t.start).Seconds(), 1e-9)
-}

@@ -36,7 +36,7 @@ func (b *bench) single(ctx context.Context) error {
 		l := Latency{Images: size, Calls: len(times[i]), P50: percentile(times[i], 50), P99: percentile(times[i], 99)}
 		l.PerSecond = float64(size) / l.P50.Seconds()
 		b.report.Single = append(b.report.Single, l)
-		b.Log(fmt.Sprintf("single %d: p50 %v, p99 %v", size, l.P50, l.P99))
+		b.Log(fmt.Sprintf("single %d: p50 %v, p99 %v", size, l.P50.Round(10*time.Microsecond), l.P99.Round(10*time.Microsecond)))
 	}
 	return nil
 }
