@@ -121,30 +121,36 @@ func unfilter(filter uint8, row, prev []uint8, bpp int) error {
 			row[i] += uint8((int(row[i-bpp]) + int(prev[i])) / 2)
 		}
 	case 4:
-		for i := range min(bpp, len(row)) {
-			row[i] += prev[i]
-		}
-		for i := bpp; i < len(row); i++ {
-			row[i] += paeth(row[i-bpp], prev[i], prev[i-bpp])
-		}
+		paeth(row, prev, bpp)
 	default:
 		return fmt.Errorf("unrecognised data stream contents (row filter %d)", filter)
 	}
 	return nil
 }
 
-// paeth is the predictor of PNG's filter 4: of left, above and upper left the nearest to left + above - upper left.
-func paeth(a, b, c uint8) uint8 {
-	pa, pb := int(b)-int(c), int(a)-int(c)
-	pc := pa + pb
-	pa, pb, pc = abs(pa), abs(pb), abs(pc)
-	switch {
-	case pa <= pb && pa <= pc:
-		return a
-	case pb <= pc:
-		return b
+// paeth undoes filter 4: of left (a), above (b) and upper left (c) it adds the one nearest to a + b - c. Left of the row
+// all are zero. One channel at a time, so that a and c stay in registers.
+func paeth(row, prev []uint8, bpp int) {
+	prev = prev[:len(row)]
+	for channel := range min(bpp, len(row)) {
+		var a, c int32
+		for i := channel; i < len(row); i += bpp {
+			b := int32(prev[i])
+			pa, pb := b-c, a-c
+			pc := pa + pb
+			pa, pb, pc = max(pa, -pa), max(pb, -pb), max(pc, -pc)
+			best := c
+			if pb <= pc {
+				best = b
+			}
+			if pa <= pb && pa <= pc {
+				best = a
+			}
+			a = (int32(row[i]) + best) & 255
+			row[i] = uint8(a)
+			c = b
+		}
 	}
-	return c
 }
 
 func abs(v int) int {

@@ -75,8 +75,8 @@ var magics = []magic{
 	{4, "ftypheic", "HEIC"}, {4, "ftypheix", "HEIC"}, {4, "ftyphevc", "HEIC"}, {4, "ftypmif1", "HEIF"},
 	{4, "ftypmsf1", "HEIF"}, {4, "ftypavif", "AVIF"}, {4, "ftypavis", "AVIF"}, {4, "ftyp", "an MP4 or QuickTime video"},
 	{0, "\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"}, {0, "\xff\x4f\xff\x51", "JPEG 2000"},
-	{0, "\xff\x0a", "JPEG XL"}, {0, "\x00\x00\x00\x0cJXL ", "JPEG XL"}, {0, "\x00\x00\x01\x00", "a Windows icon (ICO)"},
-	{0, "\x00\x00\x02\x00", "a Windows cursor (CUR)"}, {0, "8BPS", "Photoshop (PSD)"}, {0, "%PDF-", "PDF"},
+	{0, "\xff\x0a", "JPEG XL"}, {0, "\x00\x00\x00\x0cJXL ", "JPEG XL"},
+	{0, "8BPS", "Photoshop (PSD)"}, {0, "%PDF-", "PDF"},
 	{0, "%!PS", "PostScript"}, {0, "gimp xcf", "GIMP (XCF)"}, {0, "qoif", "QOI"}, {0, "DDS ", "DDS"},
 	{0, "\x01\xda", "SGI"}, {0, "v/1\x01", "OpenEXR"}, {0, "#?RADIANCE", "Radiance HDR"}, {0, "SIMPLE  =", "FITS"},
 	{0, "\xd7\xcd\xc6\x9a", "Windows metafile (WMF)"}, {0, "PK\x03\x04", "a ZIP archive"}, {0, "\x1f\x8b", "gzip"},
@@ -113,12 +113,19 @@ func textKind(data []byte) string {
 		return "a portable any-map (PBM, PGM, PPM, PAM)"
 	case len(data) > 128 && data[0] == 10 && data[1] <= 5 && data[2] == 1:
 		return "PCX"
+	case isIcon(data):
+		return "a Windows icon or cursor (ICO, CUR)"
 	case isTGA(data):
 		return "TGA"
 	case len(data) >= 40 && binary.LittleEndian.Uint32(data) == 40 && data[12] == 1 && data[13] == 0:
 		return "a bitmap without its file header (DIB)"
 	}
 	return ""
+}
+
+// isIcon also looks at the number of pictures, because TGA files may begin with the same bytes.
+func isIcon(data []byte) bool {
+	return len(data) >= 6 && data[0]|data[1]|data[3] == 0 && (data[2] == 1 || data[2] == 2) && data[4] > 0 && data[5] == 0
 }
 
 func isTGA(data []byte) bool {
