@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,20 +27,20 @@ const maxTries = 5
 
 // openDownload gets the checkpoint from the hub into the home folder's downloads, and opens it.
 func openDownload(ctx context.Context, e Entry, opts PullOptions) (*checkpoint.File, error) {
-	url := e.url
+	from := e.url
 	if opts.URL != "" {
-		url = opts.URL
+		from = opts.URL
 	}
 	dir := filepath.Join(opts.home(), filepath.FromSlash(fetch.DownloadsDir))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	d := download{url: url, path: filepath.Join(dir, e.WeightsFile), sha256: e.SHA256, opts: opts}
+	d := download{url: from, path: filepath.Join(dir, e.WeightsFile), sha256: e.SHA256, opts: opts}
 	if err := d.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w; where the hub can't be reached, get %s on another machine and run: imgvec model import %s", err, url, e.WeightsFile)
+		return nil, fmt.Errorf("%w; where the hub can't be reached, get %s on another machine and run: imgvec model import %s", err, from, e.WeightsFile)
 	}
 	return checkpoint.Open(d.path)
 }
@@ -78,6 +80,8 @@ func (d download) run(ctx context.Context) error {
 
 // finalError is one that another try would not mend.
 type finalError struct{ error }
+
+func (e finalError) Unwrap() error { return e.error }
 
 // accept gives a complete file its name, if its hash is right.
 func (d download) accept(part string) error {
@@ -158,7 +162,16 @@ func (d download) request(ctx context.Context, have int64) (*http.Response, erro
 	if have > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
-	return http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // which does not name the address again
+	}
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) && lookup.IsNotFound {
+		err = finalError{err}
+	}
+	return response, err
 }
 
 // receive copies the body and watches that it keeps coming.

@@ -266,6 +266,8 @@ func TestPullWithoutTheHub(t *testing.T) {
 	fast(t)
 	_, err := Pull(context.Background(), "resnet50", PullOptions{Home: t.TempDir(), URL: "http://127.0.0.1:1/resnet50-0676ba61.pth"})
 	errorWith(t, err, "connection refused", "imgvec model import resnet50-0676ba61.pth")
+	_, err = Pull(context.Background(), "resnet50", PullOptions{Home: t.TempDir(), URL: "http://no-such-host.invalid/w.pth"})
+	errorWith(t, err, "no-such-host.invalid", "on another machine")
 	_, err = Pull(context.Background(), "resnet05", PullOptions{Home: t.TempDir()})
 	errorWith(t, err, "did you mean resnet50")
 	if !errors.Is(err, imgvec.ErrModel) {

@@ -94,7 +94,7 @@ func lite(n, resize, crop int, wheel *fetch.Pin, file, sum string) Entry {
 func torchvision(name, arch, weights, file string, dim int, preset imgvec.Preset) Entry {
 	_, sum, _ := strings.Cut(strings.TrimSuffix(file, ".pth"), "-")
 	return Entry{
-		Name: name, Arch: arch, Description: fmt.Sprintf("%s of torchvision, %s", arch, weights), Source: hubURL + file, License: torchvisionLicense,
+		Name: name, Arch: arch, Description: fmt.Sprintf("%s of torchvision, %s", strings.Replace(arch, "resnet", "ResNet-", 1), weights), Source: hubURL + file, License: torchvisionLicense,
 		Dim: dim, Preset: preset, WeightsFile: file, SHA256: sum, url: hubURL + file,
 	}
 }
