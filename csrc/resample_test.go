@@ -46,16 +46,16 @@ func TestResampleTwins(t *testing.T) {
 	}
 	defer w.Close()
 	r := rand.New(rand.NewPCG(7, 7))
-	for round := range 300 {
+	for round := range 150 {
 		most := 1 << (1 + round%11)
 		src := Pixels{Width: 1 + r.IntN(most), Height: 1 + r.IntN(most), Step: 3 + r.IntN(2)}
-		if src.Width*src.Height > 1<<20 {
+		if src.Width*src.Height > 1<<18 {
 			continue
 		}
 		src.Stride = src.Width*src.Step + r.IntN(9)
 		src.Pix = randomBytes(uint64(round), (src.Height-1)*src.Stride+src.Width*src.Step)
 		plan := Plan{RowsFirst: r.IntN(2) == 0, Transpose: r.IntN(2) == 0, FlipY: r.IntN(2) == 0,
-			X: randomAxis(r, src.Width, 1+r.IntN(300)), Y: randomAxis(r, src.Height, 1+r.IntN(100))}
+			X: randomAxis(r, src.Width, 1+r.IntN(150)), Y: randomAxis(r, src.Height, 1+r.IntN(60))}
 		rows, columns := plan.Y.Count(), plan.X.Count()
 		if plan.Transpose {
 			rows, columns = columns, rows
