@@ -37,9 +37,9 @@ type Header struct {
 }
 
 var (
-	// ErrFormat: the bytes are of no image format that this package reads. The error's text says what they seem to be.
+	// ErrFormat says that the bytes are of no image format that this package reads. The error's text says what they seem to be.
 	ErrFormat = errors.New("not a supported image")
-	// ErrTooLarge: the picture has more pixels than Limits.MaxPixels.
+	// ErrTooLarge says that the picture has more pixels than Limits.MaxPixels.
 	ErrTooLarge = errors.New("image too large")
 )
 

@@ -78,68 +78,63 @@ type field struct {
 // The sizes of TIFF's types; 0 = none that Pillow reads.
 var fieldSizes = [...]uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8}
 
-type directory struct {
-	fields map[uint16]field
-	next   uint64
-}
+type directory struct{ fields map[uint16]field }
 
-// readDirectory reads the TIFF directory at offset. Like Pillow it keeps what it has where the file ends early, keeps
-// the first of equal tags, and reads no more tag data than the file has bytes (a directory of overlapping values could
-// claim any amount).
+// readDirectory reads the TIFF directory at offset, see readFields.
 func readDirectory(data []byte, order binary.ByteOrder, offset uint64, big bool) directory {
-	fields := map[uint16]field{}
-	return directory{fields: fields, next: readFields(fields, data, order, offset, big)}
+	d := directory{fields: map[uint16]field{}}
+	readFields(d.fields, data, order, offset, big)
+	return d
 }
 
-// readFields is readDirectory into fields, which is empty; it returns the offset of the next directory.
-func readFields(fields map[uint16]field, data []byte, order binary.ByteOrder, offset uint64, big bool) (next uint64) {
+// readFields reads the TIFF directory at offset into fields, which is empty. Like Pillow it keeps what it has where the
+// file ends early, keeps the first of equal tags, and reads no more tag data than the file has bytes (a directory of
+// overlapping values could claim any amount).
+func readFields(fields map[uint16]field, data []byte, order binary.ByteOrder, offset uint64, big bool) {
 	size := uint64(len(data))
 	countSize, entrySize, inline := uint64(2), uint64(12), uint64(4)
 	if big {
 		countSize, entrySize, inline = 8, 20, 8
 	}
 	if offset > size || size-offset < countSize {
-		return 0
+		return
 	}
 	count := word(data[offset:], order, countSize)
 	at := offset + countSize
-	var total uint64
-	for ; count > 0; count-- {
-		if size-at < entrySize {
-			return 0
-		}
-		e := data[at : at+entrySize]
+	total, ok := uint64(0), true
+	for ; count > 0 && ok && size-at >= entrySize; count-- {
+		total, ok = readField(fields, data, data[at:at+entrySize], order, inline, total)
 		at += entrySize
-		tag, kind := order.Uint16(e), order.Uint16(e[2:])
-		if _, ok := fields[tag]; ok || int(kind) >= len(fieldSizes) || fieldSizes[kind] == 0 {
-			continue
-		}
-		n := word(e[4:], order, inline)
-		if n == 0 || n > math.MaxUint64/8/2 {
-			continue
-		}
-		n *= fieldSizes[kind]
-		value := e[4+inline:]
-		if n > inline {
-			total += min(n, size+1)
-			if total > size {
-				continue
-			}
-			start := word(value, order, inline)
-			if start >= 1<<63 {
-				continue
-			}
-			if start > size || size-start < n {
-				return 0
-			}
-			value = data[start:]
-		}
-		fields[tag] = field{kind, value[:n]}
 	}
-	if size-at >= inline {
-		return word(data[at:], order, inline)
+}
+
+// readField adds one entry; inline is how many bytes of value it holds itself, total how many others hold elsewhere. It
+// returns the new total, and false where the file ends.
+func readField(fields map[uint16]field, data, e []byte, order binary.ByteOrder, inline, total uint64) (uint64, bool) {
+	size := uint64(len(data))
+	tag, kind := order.Uint16(e), order.Uint16(e[2:])
+	if _, ok := fields[tag]; ok || int(kind) >= len(fieldSizes) || fieldSizes[kind] == 0 {
+		return total, true
 	}
-	return 0
+	n := word(e[4:], order, inline)
+	if n == 0 || n > math.MaxUint64/16 {
+		return total, true
+	}
+	n *= fieldSizes[kind]
+	value := e[4+inline:]
+	if n > inline {
+		total += min(n, size+1)
+		start := word(value, order, inline)
+		if total > size || start >= 1<<63 {
+			return total, true
+		}
+		if start > size || size-start < n {
+			return total, false
+		}
+		value = data[start:]
+	}
+	fields[tag] = field{kind, value[:n]}
+	return total, true
 }
 
 // word reads an unsigned number of 2, 4 or 8 bytes.

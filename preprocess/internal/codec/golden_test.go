@@ -19,7 +19,7 @@ func golden(t testing.TB) (files map[string][]byte, refs map[string]reference) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	unpacked, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

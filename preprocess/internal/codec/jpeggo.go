@@ -39,6 +39,11 @@ func DecodeJPEGGo(data []byte, lim Limits, buf []byte) (Image, error) {
 	if b := img.Bounds(); b.Dx() != m.width || b.Dy() != m.height {
 		return Image{}, errors.New("two frame headers of different size")
 	}
+	return out, jpegPixels(out, img, ycck)
+}
+
+// jpegPixels converts what image/jpeg made. ycck: the four planes of a CMYK picture hold YCbCr and K.
+func jpegPixels(out Image, img image.Image, ycck bool) error {
 	switch img := img.(type) {
 	case *image.Gray:
 		grayToRGB(out, img)
@@ -57,9 +62,9 @@ func DecodeJPEGGo(data []byte, lim Limits, buf []byte) (Image, error) {
 			cmykToRGB(out.row(y), row)
 		}
 	default:
-		return Image{}, fmt.Errorf("colour model %T", img)
+		return fmt.Errorf("colour model %T", img)
 	}
-	return out, nil
+	return nil
 }
 
 // jpegWork is how many bytes a pixel image/jpeg needs: its planes, and the coefficients of a progressive file.

@@ -92,7 +92,8 @@ func readJPEGMeta(data []byte) (jpegMeta, error) {
 
 // hasLength says whether a segment with a length follows a marker.
 func hasLength(mark byte) bool {
-	return !(mark == 0xc8 || mark >= 0xd0 && mark <= 0xd9 || mark >= 0xf0 && mark <= 0xfd)
+	bare := mark == 0xc8 || mark >= 0xd0 && mark <= 0xd9 || mark >= 0xf0 && mark <= 0xfd
+	return !bare
 }
 
 // isFrame says whether a marker begins a frame: SOF0..15 without DHT, JPG and DAC.

@@ -60,7 +60,7 @@ func (p *pngFile) decodeRows(img Image) (used int, err error) {
 	if err != nil {
 		return 0, pngDataError(err)
 	}
-	defer inflate.Close() //nolint:errcheck // reads memory
+	defer inflate.Close()
 	d := pngRows{p: p, img: img, inflate: inflate, frame: frame}
 	if p.interlaced {
 		err = d.interlaced()

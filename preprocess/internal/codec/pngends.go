@@ -37,17 +37,17 @@ func (p *pngFile) pieces() []int {
 // ending finds the first piece after which need bytes can be inflated. used is its end, state what comes next for one
 // who has no later piece: nil for more data, io.EOF for the sound end of the stream, io.ErrUnexpectedEOF where the piece
 // ends, else the damage. ok is false where the picture is too large to look.
-func (p *pngFile) ending(joined []byte, need int64) (used int, state error, ok bool) {
+func (p *pngFile) ending(joined []byte, need int64) (used int, ok bool, state error) {
 	ends := p.pieces()
 	if need > maxPNGEnds || len(ends) == 0 {
-		return 0, nil, false
+		return 0, false, nil
 	}
 	i := sort.Search(len(ends)-1, func(i int) bool {
 		n, _ := inflated(joined[:ends[i]], need)
 		return n >= need
 	})
 	n, state := inflated(joined[:ends[i]], need)
-	return ends[i], state, n >= need
+	return ends[i], n >= need, state
 }
 
 // inflated inflates need bytes, and looks at what comes next.
@@ -56,7 +56,7 @@ func inflated(data []byte, need int64) (n int64, next error) {
 	if err != nil {
 		return 0, err
 	}
-	defer z.Close() //nolint:errcheck // reads memory
+	defer z.Close()
 	n, err = io.CopyN(io.Discard, z, need)
 	if err != nil {
 		return n, err
@@ -83,7 +83,7 @@ func (p *pngFile) finish(joined []byte, need int64, next, err error) (int, error
 	if !early && !damaged && (!p.cut || len(p.idat) == 1) {
 		return len(joined), nil
 	}
-	used, state, ok := p.ending(joined, need)
+	used, ok, state := p.ending(joined, need)
 	if !ok {
 		used, state = len(joined), next
 	}

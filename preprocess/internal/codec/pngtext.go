@@ -132,15 +132,15 @@ func (t *pngText) profile(s []byte) error {
 func inflateText(s []byte) ([]byte, error) {
 	r, err := zlib.NewReader(bytes.NewReader(s))
 	if err != nil {
-		return nil, nil //nolint:nilerr // Pillow drops a damaged text
+		return nil, nil // Pillow drops a damaged text
 	}
-	defer r.Close() //nolint:errcheck // reads memory
+	defer r.Close()
 	text, err := io.ReadAll(io.LimitReader(r, maxPNGText+1))
 	if len(text) > maxPNGText {
 		return nil, fmt.Errorf("decompressed data too large: a text or profile inflates to over %d bytes", maxPNGText)
 	}
 	if err != nil && !errors.Is(err, errUnexpectedEOF) {
-		return nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	return text, nil
 }

@@ -1,11 +1,10 @@
 package codec
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-
-	"encoding/binary"
 )
 
 // TIFF's tags that are read here.
@@ -117,7 +116,7 @@ func (t *tiffFile) side(tag uint16) (int, error) {
 
 func (t *tiffFile) setup() error {
 	if _, ok := t.dir.fields[tagWindowsMedia]; ok {
-		return errors.New("Windows Media Photo is not supported")
+		return errors.New("the Windows Media Photo kind is not supported")
 	}
 	var err error
 	if t.width, err = t.side(tagWidth); err != nil {

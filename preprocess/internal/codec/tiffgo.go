@@ -123,7 +123,7 @@ func (s *tiffGo) unpack(packed []byte, rows int, buf []byte) error {
 		return err
 	case 5:
 		z := lzw.NewReader(r, lzw.MSB, 8)
-		defer z.Close() //nolint:errcheck // reads memory
+		defer z.Close()
 		_, err := io.ReadFull(z, buf)
 		return err
 	case 32773:
@@ -141,7 +141,7 @@ func (s *tiffGo) unpack(packed []byte, rows int, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	defer z.Close() //nolint:errcheck // reads memory
+	defer z.Close()
 	_, err = io.ReadFull(z, buf)
 	return err
 }

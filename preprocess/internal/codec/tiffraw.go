@@ -30,9 +30,18 @@ func (t *tiffFile) rawTiles() ([]rawTile, error) {
 	if w == t.width && h == t.height && !t.separate {
 		offsets = offsets[len(offsets)-1:]
 	}
+	return t.placeTiles(offsets, w, h), nil
+}
+
+// placeTiles gives each offset its place: row by row, plane by plane.
+func (t *tiffFile) placeTiles(offsets []int, w, h int) []rawTile {
 	sum := 0
 	for _, b := range t.bits {
 		sum += b
+	}
+	stride := w * sum / 8
+	if t.separate {
+		stride /= t.rawBands()
 	}
 	var tiles []rawTile
 	place := map[[3]int]int{}
@@ -40,10 +49,7 @@ func (t *tiffFile) rawTiles() ([]rawTile, error) {
 	for _, offset := range offsets {
 		tile := rawTile{box: box{x, y, min(x+w, t.width), min(y+h, t.height)}, layer: layer, offset: offset}
 		if x+w > t.width {
-			tile.stride = w * sum / 8
-			if t.separate {
-				tile.stride = w * sum / 8 / t.rawBands()
-			}
+			tile.stride = stride
 		}
 		key := [3]int{x, y, 0}
 		if t.separate {
@@ -63,7 +69,7 @@ func (t *tiffFile) rawTiles() ([]rawTile, error) {
 		}
 	}
 	slices.SortStableFunc(tiles, func(a, b rawTile) int { return a.offset - b.offset })
-	return tiles, nil
+	return tiles
 }
 
 // rawBands is what Pillow divides a row of a separate plane by.
@@ -145,17 +151,18 @@ func (t *tiffFile) rawPlanes(img Image, tiles []rawTile) error {
 // blank fills img with what pixels of zero show, for pictures of which parts are missing.
 func (t *tiffFile) blank(img Image) {
 	first := img.row(0)
-	if t.layout.mode == "P" || t.layout.mode == "PA" {
+	switch t.layout.mode {
+	case "P", "PA":
 		for i := 0; i < len(first); i += 3 {
 			copy(first[i:i+3], t.palette[:3])
 		}
-	} else if t.layout.mode == "CMYK" {
+	case "CMYK":
 		for i := range first {
 			first[i] = 255
 		}
-	} else if t.layout.mode == "YCbCr" {
+	case "YCbCr":
 		ycbcrRow(first, make([]uint8, len(first)), img.Width)
-	} else {
+	default:
 		clear(first)
 	}
 	for y := 1; y < img.Height; y++ {

@@ -15,9 +15,6 @@ type unpacker struct {
 	row  func(dst, src []uint8, n int)
 }
 
-// rowBytes is the size of a packed row.
-func (u unpacker) rowBytes(n int) int { return (n*u.bits + 7) / 8 }
-
 // unpacker finds the one for the layout.
 func (t *tiffFile) unpacker(scale bool) (unpacker, error) {
 	l := t.layout
