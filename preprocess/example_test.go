@@ -40,6 +40,6 @@ func Example() {
 
 	dst := make([]uint8, 224*224*3) // in an executor: batch.Image(i)
 	found, err := worker.Into(context.Background(), dst, encoded.Bytes())
-	fmt.Println(found.Format, found.Width, found.Height, dst[:3], err)
-	// Output: png 400 300 [255 128 0] <nil>
+	fmt.Println(found.Format, found.Width, found.Height, dst[0], dst[1], dst[2], err)
+	// Output: png 400 300 255 128 0 <nil>
 }

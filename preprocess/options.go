@@ -20,6 +20,7 @@ const (
 // Gray16Mode says how 16-bit gray becomes 8-bit.
 type Gray16Mode string
 
+// The ways with 16-bit gray.
 const (
 	Gray16Pillow Gray16Mode = "pillow" // values over 255 become 255, which is what Pillow does. "" means the same.
 	Gray16Scale  Gray16Mode = "scale"  // the high byte

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/csrc"
@@ -66,7 +65,7 @@ func (w *Worker) Into(ctx context.Context, dst []uint8, data []byte) (picture Pi
 	w.ctx = ctx
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: the decoder failed: %v\n%s", imgvec.ErrDecode, r, debug.Stack())
+			err = fmt.Errorf("%w: the decoder failed on it, which is a bug of imgvec: %v", imgvec.ErrDecode, r)
 		}
 		w.release()
 	}()
