@@ -90,6 +90,7 @@ func windowsOf(filter imgvec.Interpolation, s side) []csrc.Window {
 	inverse := 1 / stretch
 	windows := make([]csrc.Window, s.count)
 	weights := make([]float64, 2*int(math.Ceil(support))+1)
+	room := make([]int32, s.count*len(weights)) // one allocation for all windows
 	for i := range windows {
 		center := float64((float64(s.first+i) + 0.5) * scale)
 		lo := max(int(center-support+0.5), 0)
@@ -98,18 +99,19 @@ func windowsOf(filter imgvec.Interpolation, s side) []csrc.Window {
 		for j := range w {
 			w[j] = k.at(float64((float64(j+lo) - center + 0.5) * inverse))
 		}
-		windows[i] = csrc.Window{Lo: lo, Weights: fixed(w)}
+		windows[i] = csrc.Window{Lo: lo, Weights: room[:len(w):len(w)]}
+		room = room[len(w):]
+		fixed(windows[i].Weights, w)
 	}
 	return windows
 }
 
 // fixed normalises weights to a sum of one and rounds them to integers.
-func fixed(w []float64) []int32 {
+func fixed(out []int32, w []float64) {
 	sum := 0.0
 	for _, v := range w {
 		sum += v
 	}
-	out := make([]int32, len(w))
 	for i, v := range w {
 		if sum != 0 {
 			v /= sum
@@ -121,7 +123,6 @@ func fixed(w []float64) []int32 {
 			out[i] = int32(v + 0.5)
 		}
 	}
-	return out
 }
 
 var one = []int32{1 << csrc.RoundBits}
