@@ -25,7 +25,7 @@ func TestAxisCache(t *testing.T) {
 		}
 	}
 	key := axisKey{side: center(500, 256, 224, imgvec.CropHalfEven), filter: imgvec.Lanczos}
-	if cache.get(key) != cache.get(key) {
+	if first, again := cache.get(key), cache.get(key); first != again {
 		t.Error("the same axis was made twice")
 	}
 }
