@@ -107,6 +107,13 @@ def make_png():
     row = [b"\0" + bytes([i * 9] * 30) for i in range(10)]
     for name, data in {"rows-missing": b"".join(row[:7]), "row-cut": b"".join(row[:7]) + b"\0abc", "no-rows": b"", "rows-too-many": b"".join(row) + bytes(99)}.items():
         files[f"png/{name}.png"] = ihdr(10, 10, 8, 2, 0) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    z = zlib.compress(b"".join(row[:7]))
+    files["png/rows-missing-split.png"] = ihdr(10, 10, 8, 2, 0) + chunk(b"IDAT", z[:-4]) + chunk(b"IDAT", z[-4:]) + chunk(b"IEND", b"")
+    sound = png(10, 10, 8, 2)
+    files["png/bad-crc.png"] = sound[:29] + b"abcd" + sound[33:]
+    files["png/bad-crc-data.png"] = sound[:-16] + b"abcd" + sound[-12:]
+    files["png/cut-behind.png"] = png(10, 10, 8, 2, split=100, after=chunk(b"IDAT", b"x" * 40))[:-30]
+    files["png/exif-nonsense-and-xmp.png"] = png(9, 5, 8, 2, before=chunk(b"eXIf", b"nonsense"), after=chunk(b"iTXt", xmp))
     whole = png(10, 10, 8, 2, split=100, after=chunk(b"tEXt", b"a\0b"))
     for cut in (4, 12, 14, 20, 30, 60, 200):
         files[f"png/cut-{cut}.png"] = whole[:-cut]
@@ -225,6 +232,18 @@ def gif(w, h, frame=None, bits=4, shared=None, own=b"", interlace=False, transpa
     return d + lzw(index, max(bits, 2), end) + after
 
 
+def goes_on():
+    """A picture that ends too early in a long file: Pillow goes on with the bytes that follow, and may find a picture."""
+    while True:
+        blocks = b"".join(b"\xff" + noise(255) for _ in range(4))
+        data = gif(10, 10, pixels=50, after=bytes(66000) + blocks)
+        try:
+            Image.open(io.BytesIO(data)).load()
+            return data
+        except OSError:
+            pass
+
+
 def make_gif():
     for w, h in ((1, 1), (5, 2), (33, 17)):
         for interlace in (False, True):
@@ -240,6 +259,10 @@ def make_gif():
         files[f"gif/{name}.gif"] = gif(10, 10, **options)
     for cut in (1, 2, 3, 20):
         files[f"gif/cut-{cut}.gif"] = gif(20, 20)[:-cut]
+    broken = bytearray(gif(20, 20))
+    broken[80:83] = b"\xff\xff\xff"
+    files["gif/broken-codes.gif"] = bytes(broken)
+    files["gif/goes-on.gif"] = goes_on()
     files["gif/full-table.gif"] = saved(Image.fromarray(rng.integers(0, 256, (40, 45), dtype=np.uint8)), "GIF")
 
 
