@@ -33,7 +33,7 @@ type Info struct {
 	Streams   int               `json:"streams"`
 	Threads   int               `json:"threads"`
 	Versions  map[string]string `json:"versions"` // of libraries, by name
-	Reason    string            `json:"reason"`   // why this provider and precision
+	Reason    string            `json:"reason"`   // why this provider and precision, in one line; "" where both were asked for
 }
 
 // Info says what runs the model.

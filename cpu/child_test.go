@@ -19,7 +19,6 @@ import (
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
 	"github.com/imgvec/imgvec/internal/backendtest/tiny"
-	"github.com/imgvec/imgvec/internal/ort/orttest"
 	"github.com/imgvec/imgvec/internal/testdata"
 )
 
@@ -33,7 +32,6 @@ const (
 
 var children = map[string]func() error{
 	"open":      openInChild,
-	"intel":     func() error { return firstThen(orttest.PretendIntel, openInChild) },
 	"host":      func() error { return firstThen(initialiseAsHost, openInChild) },
 	"many":      openManyInChild,
 	"probe":     func() error { return json.NewEncoder(os.Stdout).Encode(cpu.Probe("")) },

@@ -1,11 +1,18 @@
 // Package cpu is the Backend that runs models on the CPU, with ONNX Runtime: on the OpenVINO execution provider where
-// its plugin is found and sound, else on ONNX Runtime's own CPU provider, with the reason in [Info] and [Probe].
+// that is better and works, else on ONNX Runtime's own CPU provider, with the reason in [Info] and [Probe].
 //
-// # Precision
+// # Precision and provider
 //
-// bfloat16 is chosen only where the CPU has AMX-BF16. On other CPUs OpenVINO emulates it, up to four times slower than
-// float32, and by default, so float32 is always asked for by name. Whether a model holds its accuracy in bfloat16 is
-// for the caller to know.
+//	                             auto   fp32 and auto run on             bf16     int8 models
+//	Intel with AMX-BF16          bf16   OpenVINO                         allowed  OpenVINO
+//	other Intel                  fp32   OpenVINO                         refused  OpenVINO
+//	AMD with AVX-512 BF16        bf16   ONNX Runtime's own; OpenVINO     allowed  OpenVINO
+//	all others                   fp32   ONNX Runtime's own               refused  ONNX Runtime's own
+//
+// bf16 always runs on OpenVINO. Where it is refused it would be slower than fp32, up to four times; OpenVINO's own
+// default is bf16 there too, so fp32 is always asked for by name. On AMD the plugin has to be persuaded, see
+// [github.com/imgvec/imgvec/internal/ort.OpenVINOVariable] for how to change that. Whether a model holds its accuracy in
+// bf16 is for the caller to know.
 //
 // # Threads
 //

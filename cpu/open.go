@@ -21,7 +21,7 @@ const (
 // Options are how a model is opened. The zero value is the default.
 type Options struct {
 	Precision  imgvec.Precision // "" and auto: see the package's text
-	Provider   string           // "": OpenVINO where it works, else CPU; OpenVINO; CPU
+	Provider   string           // "": the best for the precision, see the package's text; OpenVINO; CPU
 	Threads    int              // that compute, all streams together; 0: GOMAXPROCS
 	Streams    int              // batches at once; 0: one a thread
 	LibraryDir string           // folder, or file, of ONNX Runtime; "": the usual search
@@ -79,37 +79,42 @@ func (o Options) check(spec imgvec.Spec) error {
 	return nil
 }
 
-// open starts the libraries and loads the sessions, on OpenVINO or on what is left.
+// open starts the libraries and loads the sessions, on the provider that is best or on what is left.
 func (b *Backend) open(path string, graph *ort.Graph, opts Options) error {
 	environment, err := ort.Start(opts.LibraryDir)
 	if err != nil {
 		return err
 	}
-	openvino, noOpenVINO := startOpenVINO(opts)
-	if noOpenVINO != nil && opts.Provider == OpenVINO {
-		return fmt.Errorf("imgvec: open model on OpenVINO: %w: %w", imgvec.ErrNoDevice, noOpenVINO)
+	c, err := choose(opts.Precision, opts.Provider, detect(), graph.Quantised)
+	if err != nil {
+		return err
 	}
-	load := func() error {
-		arithmetic, err := choose(opts.Precision, detect(), graph.Quantised, noOpenVINO)
-		if err != nil {
+	if c.provider == OpenVINO {
+		openvino, err := ort.StartOpenVINO(opts.LibraryDir)
+		switch {
+		case err == nil:
+			err = b.load(path, graph, c, opts, info(environment, openvino, c))
+			if err == nil || opts.Provider == OpenVINO {
+				return err
+			}
+			err = errors.Join(err, b.closeSessions()) // OpenVINO refused this model: what ONNX Runtime says of it counts
+		case opts.Provider == OpenVINO:
+			return fmt.Errorf("imgvec: open model on OpenVINO: %w: %w", imgvec.ErrNoDevice, err)
+		}
+		if c, err = c.without(opts.Precision, err); err != nil {
 			return err
 		}
-		b.info = info(environment, openvino, noOpenVINO, arithmetic)
-		b.info.Threads, b.info.Streams = opts.parallel()
-		return b.load(path, graph, ort.Options{OpenVINO: noOpenVINO == nil, Precision: arithmetic.hint, Fold: !graph.Quantised})
 	}
-	if err = load(); err != nil && noOpenVINO == nil && opts.Provider == "" {
-		// OpenVINO refused this model: what ONNX Runtime says of it counts.
-		noOpenVINO = err
-		err = errors.Join(b.closeSessions(), load())
-	}
-	return err
+	return b.load(path, graph, c, opts, info(environment, ort.OpenVINO{}, c))
 }
 
 // load makes one session for all streams, so that they share the weights. A model that computes in int8 with
 // DequantizeLinear gets a session a stream on OpenVINO: its streams do not share such weights soundly (see
 // ort.Options.Fold, which would end the int8).
-func (b *Backend) load(path string, graph *ort.Graph, options ort.Options) error {
+func (b *Backend) load(path string, graph *ort.Graph, c choice, opts Options, info Info) error {
+	b.info = info
+	b.info.Threads, b.info.Streams = opts.parallel()
+	options := ort.Options{OpenVINO: c.provider == OpenVINO, Precision: c.hint, Fold: !graph.Quantised}
 	sessions := 1
 	if options.OpenVINO && graph.Quantised && graph.Dequantises {
 		sessions = b.info.Streams
@@ -125,15 +130,6 @@ func (b *Backend) load(path string, graph *ort.Graph, options ort.Options) error
 	return nil
 }
 
-func startOpenVINO(opts Options) (ort.OpenVINO, error) {
-	if opts.Provider == CPU {
-		return ort.OpenVINO{}, errNotAsked
-	}
-	return ort.StartOpenVINO(opts.LibraryDir)
-}
-
-var errNotAsked = fmt.Errorf("provider %q was asked for", CPU)
-
 // parallel is the number of threads and of streams. A thread is never shared by two streams.
 func (o Options) parallel() (threads, streams int) {
 	threads = o.Threads
@@ -147,26 +143,21 @@ func (o Options) parallel() (threads, streams int) {
 	return max(threads, streams), streams
 }
 
-func info(environment ort.Environment, openvino ort.OpenVINO, noOpenVINO error, arithmetic choice) Info {
+func info(environment ort.Environment, openvino ort.OpenVINO, c choice) Info {
 	i := Info{
 		Device:    "cpu (" + detect().Name + ")",
 		Provider:  "ONNX Runtime CPU",
-		Precision: arithmetic.precision,
+		Precision: c.precision,
 		Versions:  map[string]string{"onnxruntime": environment.Version},
-		Reason:    arithmetic.reason,
+		Reason:    c.reason,
 	}
-	if noOpenVINO == nil {
+	if c.provider == OpenVINO {
 		i.Provider = "OpenVINO"
 		if version := openvinoVersion(openvino.Path); version != "" {
 			i.Provider += " " + version
 			i.Versions["openvino"] = version
 		}
-		return i
 	}
-	if i.Reason != "" {
-		i.Reason += "; "
-	}
-	i.Reason += "not on OpenVINO: " + noOpenVINO.Error()
 	return i
 }
 

@@ -1,54 +1,94 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/ort"
 )
 
-// choice is the arithmetic of a session.
+// choice is how a model runs.
 type choice struct {
+	provider  string           // OpenVINO or CPU
 	precision imgvec.Precision // as reported
-	hint      imgvec.Precision // what a provider with a choice is asked for: FP32 or BF16
-	reason    string           // of an automatic choice
+	hint      imgvec.Precision // what OpenVINO is asked for: FP32 or BF16
+	reason    string           // one line for a person; "" where nothing was chosen
 }
 
-// choose applies the package's rule for precision. noOpenVINO is why OpenVINO is not used, nil where it is.
-func choose(asked imgvec.Precision, f Features, quantised bool, noOpenVINO error) (choice, error) {
+// choose applies the package's rules, as if OpenVINO worked: see choice.without. provider is Options.Provider.
+func choose(asked imgvec.Precision, provider string, f Features, quantised bool) (choice, error) {
+	c := choice{provider: f.provider(quantised), precision: imgvec.FP32, hint: imgvec.FP32}
+	if provider != "" {
+		c.provider = provider
+	}
 	if quantised && asked != imgvec.BF16 && asked != imgvec.FP16 {
-		return choice{imgvec.INT8, imgvec.FP32, "int8: the model is quantised"}, nil
+		c.precision, c.reason = imgvec.INT8, "int8: the model is quantised"
+		return c, nil
 	}
 	switch asked {
 	case "", imgvec.PrecisionAuto:
-		return automatic(f, noOpenVINO), nil
+		return c.automatic(provider, f), nil
 	case imgvec.FP32:
-		return choice{imgvec.FP32, imgvec.FP32, ""}, nil
+		return c, nil
 	case imgvec.BF16:
-		if !f.AMXBF16 {
-			return choice{}, refuse(asked, fmt.Sprintf("this CPU (%s) has no AMX-BF16, and without it bf16 is emulated and slower than fp32", f.Name))
+		if f.bf16() == "" {
+			return choice{}, refuse(asked, fmt.Errorf("this CPU (%s) has no %s, and without it bf16 is slower than fp32", f.Name, f.lacks()))
 		}
-		if noOpenVINO != nil {
-			return choice{}, refuse(asked, "it needs OpenVINO: "+noOpenVINO.Error())
+		if provider == CPU {
+			return choice{}, refuse(asked, errNotAsked)
 		}
-		return choice{imgvec.BF16, imgvec.BF16, ""}, nil
+		return choice{provider: OpenVINO, precision: imgvec.BF16, hint: imgvec.BF16}, nil
 	case imgvec.FP16:
-		return choice{}, refuse(asked, "no CPU provider computes in fp16 at a useful speed; use fp32")
+		return choice{}, refuse(asked, errors.New("no CPU provider computes in fp16 at a useful speed; use fp32"))
 	case imgvec.INT8:
-		return choice{}, refuse(asked, "the model is not quantised")
+		return choice{}, refuse(asked, errors.New("the model is not quantised"))
 	}
-	return choice{}, refuse(asked, "it is unknown")
+	return choice{}, refuse(asked, errors.New("it is unknown"))
 }
 
-func automatic(f Features, noOpenVINO error) choice {
+var errNotAsked = fmt.Errorf("it needs OpenVINO, and provider %q was asked for", CPU)
+
+// automatic is bf16 where the CPU has units for it and OpenVINO may use them.
+func (c choice) automatic(provider string, f Features) choice {
+	unit := f.bf16()
 	switch {
-	case !f.AMXBF16:
-		return choice{imgvec.FP32, imgvec.FP32, "fp32: this CPU has no AMX-BF16"}
-	case noOpenVINO != nil:
-		return choice{imgvec.FP32, imgvec.FP32, "fp32: bf16 needs OpenVINO"}
+	case unit != "" && provider != CPU:
+		return choice{OpenVINO, imgvec.BF16, imgvec.BF16, "bf16: this CPU has " + unit}
+	case unit != "":
+		c.reason = "fp32: bf16 needs OpenVINO"
+	case provider == "" && f.Maker == amd:
+		c.reason = "OpenVINO is not used: its plugin offers Intel CPUs only"
+	default:
+		c.reason = "fp32: this CPU has no " + f.lacks()
 	}
-	return choice{imgvec.BF16, imgvec.BF16, "bf16: this CPU has AMX-BF16"}
+	return c
 }
 
-func refuse(asked imgvec.Precision, why string) error {
-	return fmt.Errorf("imgvec: open model on the CPU in %s: %w: %s", asked, imgvec.ErrPrecision, why)
+// without is what is left of a choice of OpenVINO where it can't be used: ONNX Runtime's own provider in fp32, but for
+// bf16 that was asked for.
+func (c choice) without(asked imgvec.Precision, why error) (choice, error) {
+	if asked == imgvec.BF16 {
+		return choice{}, refuse(asked, fmt.Errorf("it needs OpenVINO: %w", why))
+	}
+	reason := "OpenVINO is not used: " + short(why)
+	if c.precision == imgvec.BF16 {
+		c.precision, reason = imgvec.FP32, "fp32: "+reason
+	}
+	c.provider, c.hint, c.reason = CPU, imgvec.FP32, reason
+	return c, nil
+}
+
+// short is one line of an error, without paths: the whole stands in Probe's report, or in what Open says where OpenVINO is
+// asked for by name.
+func short(err error) string {
+	var unusable *ort.Unusable
+	if errors.As(err, &unusable) {
+		return unusable.Short
+	}
+	return "it does not take this model"
+}
+
+func refuse(asked imgvec.Precision, why error) error {
+	return fmt.Errorf("imgvec: open model on the CPU in %s: %w: %w", asked, imgvec.ErrPrecision, why)
 }

@@ -7,56 +7,90 @@ import (
 	"testing"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/ort"
 )
 
-func TestPrecision(t *testing.T) {
-	amx, zen := Features{Name: "Xeon", AMXBF16: true}, Features{Name: "EPYC", AVX512: true, AVX512BF16: true}
-	missing := errors.New("no plugin here")
+var (
+	xeonAMX   = Features{Name: "Xeon", Maker: intel, AVX512: true, AVX512BF16: true, AMXBF16: true}
+	xeonBF16  = Features{Name: "Cooper Lake", Maker: intel, AVX512: true, AVX512BF16: true}
+	zen4      = Features{Name: "EPYC", Maker: amd, AVX512: true, AVX512BF16: true}
+	zen3      = Features{Name: "EPYC", Maker: amd, AVX2: true}
+	other     = Features{Name: "arm64"}
+	missing   = &ort.Unusable{Short: "a part is missing"}
+	badModel  = errors.New("imgvec: open model \"/a/long/path\": no")
+	intelOnly = "OpenVINO is not used: its plugin offers Intel CPUs only"
+)
+
+func TestChoice(t *testing.T) {
 	for name, c := range map[string]struct {
 		asked      imgvec.Precision
+		provider   string
 		features   Features
 		quantised  bool
 		noOpenVINO error
-		want, hint imgvec.Precision // want "" is refused
-		text       string
+		want       choice // its reason is a part; provider "" is refused with that part
 	}{
-		"auto, AMX":                      {"auto", amx, false, nil, imgvec.BF16, imgvec.BF16, "AMX"},
-		"zero value, AMX":                {"", amx, false, nil, imgvec.BF16, imgvec.BF16, "AMX"},
-		"auto, AVX512_BF16 without AMX":  {"auto", zen, false, nil, imgvec.FP32, imgvec.FP32, "no AMX-BF16"},
-		"auto, AMX, no OpenVINO":         {"auto", amx, false, missing, imgvec.FP32, imgvec.FP32, "OpenVINO"},
-		"auto, quantised":                {"auto", amx, true, nil, imgvec.INT8, imgvec.FP32, "quantised"},
-		"fp32, AMX":                      {"fp32", amx, false, nil, imgvec.FP32, imgvec.FP32, ""},
-		"fp32, no OpenVINO":              {"fp32", zen, false, missing, imgvec.FP32, imgvec.FP32, ""},
-		"bf16, AMX":                      {"bf16", amx, false, nil, imgvec.BF16, imgvec.BF16, ""},
-		"bf16, AVX512_BF16 without AMX":  {"bf16", zen, false, nil, "", "", "no AMX-BF16"},
-		"bf16, AMX, no OpenVINO":         {"bf16", amx, false, missing, "", "", "no plugin here"},
-		"fp16":                           {"fp16", amx, false, nil, "", "", "fp16"},
-		"fp16, quantised":                {"fp16", amx, true, nil, "", "", "fp16"},
-		"int8, quantised":                {"int8", zen, true, nil, imgvec.INT8, imgvec.FP32, ""},
-		"int8, not quantised":            {"int8", zen, false, nil, "", "", "not quantised"},
-		"fp32 of a quantised one: int8":  {"fp32", zen, true, nil, imgvec.INT8, imgvec.FP32, "quantised"},
-		"a precision that nobody knows":  {"fp8", zen, false, nil, "", "", "unknown"},
-		"bf16, quantised, AMX: the rest": {"bf16", amx, true, nil, imgvec.BF16, imgvec.BF16, ""},
+		"auto, AMX":               {"auto", "", xeonAMX, false, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, "AMX-BF16"}},
+		"zero value, AMX":         {"", "", xeonAMX, false, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, "AMX-BF16"}},
+		"auto, Zen 4":             {"auto", "", zen4, false, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, "AVX-512 BF16"}},
+		"auto, Zen 3":             {"auto", "", zen3, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, intelOnly}},
+		"auto, Intel without AMX": {"auto", "", xeonBF16, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, "no AMX-BF16"}},
+		"auto, other":             {"auto", "", other, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, "no AMX-BF16"}},
+		"auto, provider cpu":      {"auto", CPU, zen4, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, "bf16 needs OpenVINO"}},
+		"auto, openvino on Zen 3": {"auto", OpenVINO, zen3, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, "no AVX-512 BF16"}},
+		"auto, AMX, missing":      {"auto", "", xeonAMX, false, missing, choice{CPU, imgvec.FP32, imgvec.FP32, "fp32: OpenVINO is not used: a part is missing"}},
+		"auto, Zen 4, bad model":  {"auto", "", zen4, false, badModel, choice{CPU, imgvec.FP32, imgvec.FP32, "fp32: OpenVINO is not used: it does not take this model"}},
+		"fp32, Intel":             {"fp32", "", xeonAMX, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, ""}},
+		"fp32, Intel, missing":    {"fp32", "", xeonBF16, false, missing, choice{CPU, imgvec.FP32, imgvec.FP32, "OpenVINO is not used: a part is missing"}},
+		"fp32, Zen 4":             {"fp32", "", zen4, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, ""}},
+		"fp32, openvino on Zen 4": {"fp32", OpenVINO, zen4, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, ""}},
+		"bf16, AMX":               {"bf16", "", xeonAMX, false, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, ""}},
+		"bf16, Zen 4":             {"bf16", "", zen4, false, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, ""}},
+		"bf16, Intel without AMX": {"bf16", "", xeonBF16, false, nil, choice{reason: "no AMX-BF16"}},
+		"bf16, Zen 3":             {"bf16", "", zen3, false, nil, choice{reason: "no AVX-512 BF16"}},
+		"bf16, other":             {"bf16", "", other, false, nil, choice{reason: "no AMX-BF16"}},
+		"bf16, Zen 4, missing":    {"bf16", "", zen4, false, missing, choice{reason: "a part is missing"}},
+		"bf16, provider cpu":      {"bf16", CPU, zen4, false, nil, choice{reason: "needs OpenVINO"}},
+		"bf16, quantised, AMX":    {"bf16", "", xeonAMX, true, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, ""}},
+		"auto, quantised":         {"auto", "", xeonAMX, true, nil, choice{OpenVINO, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"auto, quantised, Zen 4":  {"auto", "", zen4, true, nil, choice{OpenVINO, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"auto, quantised, Zen 3":  {"auto", "", zen3, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"quantised, missing":      {"auto", "", zen4, true, missing, choice{CPU, imgvec.INT8, imgvec.FP32, "a part is missing"}},
+		"fp32 of a quantised one": {"fp32", "", zen4, true, nil, choice{OpenVINO, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"int8, quantised":         {"int8", "", zen3, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"int8, not quantised":     {"int8", "", zen4, false, nil, choice{reason: "not quantised"}},
+		"fp16":                    {"fp16", "", xeonAMX, false, nil, choice{reason: "fp16"}},
+		"fp16, quantised":         {"fp16", "", xeonAMX, true, nil, choice{reason: "fp16"}},
+		"one that nobody knows":   {"fp8", "", zen4, false, nil, choice{reason: "unknown"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := choose(c.asked, c.features, c.quantised, c.noOpenVINO)
-			if c.want == "" {
-				if !errors.Is(err, imgvec.ErrPrecision) || !strings.Contains(err.Error(), c.text) {
-					t.Errorf("error %v, want ErrPrecision with %q", err, c.text)
+			got, err := choose(c.asked, c.provider, c.features, c.quantised)
+			if err == nil && got.provider == OpenVINO && c.noOpenVINO != nil {
+				got, err = got.without(c.asked, c.noOpenVINO)
+			}
+			if c.want.provider == "" {
+				if !errors.Is(err, imgvec.ErrPrecision) || !strings.Contains(err.Error(), c.want.reason) {
+					t.Errorf("%+v, %v; want ErrPrecision with %q", got, err, c.want.reason)
 				}
 				return
 			}
-			if err != nil || got.precision != c.want || got.hint != c.hint || !strings.Contains(got.reason, c.text) {
+			if err != nil || !strings.Contains(got.reason, c.want.reason) || c.want.reason == "" && got.reason != "" {
 				t.Errorf("%+v, %v", got, err)
+			}
+			if strings.ContainsAny(got.reason, "/\n") || len(got.reason) > 100 {
+				t.Errorf("reason %q is no short line", got.reason)
+			}
+			if got.reason = c.want.reason; got != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
 	}
 }
 
 func TestParseCPUInfo(t *testing.T) {
-	name, words := parseCPUInfo("processor\t: 0\nmodel name\t: Intel(R)  Xeon(R)\nflags\t\t: fpu amx_bf16 amx_tile\n\nprocessor\t: 1\nmodel name\t: other\nflags\t\t: fpu\n")
-	if name != "Intel(R) Xeon(R)" || len(words) != 3 || words[1] != "amx_bf16" {
-		t.Errorf("%q, %q", name, words)
+	name, maker, words := parseCPUInfo("processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R)  Xeon(R)\nflags\t\t: fpu amx_bf16 amx_tile\n\nprocessor\t: 1\nmodel name\t: other\nflags\t\t: fpu\n")
+	if name != "Intel(R) Xeon(R)" || maker != intel || len(words) != 3 || words[1] != "amx_bf16" {
+		t.Errorf("%q, %q, %q", name, maker, words)
 	}
 }
 

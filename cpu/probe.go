@@ -17,7 +17,8 @@ type Report struct {
 	Cores     int              `json:"cores"`     // of the machine, as the scheduler offers them
 	Threads   int              `json:"threads"`   // that are used by default: a container's quota and GOMAXPROCS are honoured
 	Precision imgvec.Precision `json:"precision"` // what auto is for a model whose accuracy allows it
-	Reason    string           `json:"reason"`    // why
+	Provider  string           `json:"provider"`  // that it runs on then: OpenVINO or CPU
+	Reason    string           `json:"reason"`    // why, in one line
 }
 
 // ProviderReport is one execution provider.
@@ -43,7 +44,7 @@ func Probe(libraryDir string) Report {
 	if r.Library, err = ort.Start(libraryDir); err != nil {
 		r.Error = err.Error()
 		r.OpenVINO.Error, r.CPU.Error = "ONNX Runtime can't be used", "ONNX Runtime can't be used"
-		r.Precision, r.Reason = imgvec.FP32, "nothing can run"
+		r.Precision, r.Provider, r.Reason = imgvec.FP32, CPU, "nothing can run"
 		return r
 	}
 	r.CPU.Usable, r.CPU.Version, r.CPU.Path = true, r.Library.Version, r.Library.Path
@@ -54,7 +55,13 @@ func Probe(libraryDir string) Report {
 	} else {
 		r.OpenVINO.Error = noOpenVINO.Error()
 	}
-	auto := automatic(r.Features, noOpenVINO)
-	r.Precision, r.Reason = auto.precision, auto.reason
+	auto, err := choose(imgvec.PrecisionAuto, "", r.Features, false)
+	if err == nil && auto.provider == OpenVINO && noOpenVINO != nil {
+		auto, err = auto.without(imgvec.PrecisionAuto, noOpenVINO)
+	}
+	if err != nil {
+		panic("imgvec: BUG: no automatic precision: " + err.Error())
+	}
+	r.Precision, r.Provider, r.Reason = auto.precision, auto.provider, auto.reason
 	return r
 }

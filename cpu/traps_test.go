@@ -14,6 +14,7 @@ import (
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
 	"github.com/imgvec/imgvec/internal/backendtest/tiny"
+	"github.com/imgvec/imgvec/internal/ort"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 func TestTelemetryIsOff(t *testing.T) {
 	needs(t, cpu.OpenVINO)
 	cache := t.TempDir()
-	r := child(t, "intel", "HOME="+cache, "XDG_CACHE_HOME="+cache, "TMPDIR="+cache, "ORT_DISABLE_TELEMETRY=")
+	r := child(t, "open", "HOME="+cache, "XDG_CACHE_HOME="+cache, "TMPDIR="+cache, "ORT_DISABLE_TELEMETRY=")
 	r.ran(t)
 	err := filepath.WalkDir(cache, func(path string, entry os.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
@@ -42,7 +43,7 @@ func TestTelemetryIsOff(t *testing.T) {
 // Errors come back as values; a library must not write on its host's stderr.
 func TestNothingOnStderr(t *testing.T) {
 	needs(t, cpu.OpenVINO)
-	if r := child(t, "intel"); r.err != "" {
+	if r := child(t, "open"); r.err != "" {
 		t.Errorf("a good run wrote %q", r.err)
 	}
 	model, _ := tiny.Write(t, tiny.Options{})
@@ -56,13 +57,13 @@ func TestNothingOnStderr(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, provider := range append(providers, "") {
-		r := child(t, "intel", modelVariable+"="+broken, providerVariable+"="+provider)
+		r := child(t, "open", modelVariable+"="+broken, providerVariable+"="+provider)
 		r.refused(t, "Rely")
 		if r.err != "" {
 			t.Errorf("%q: a model that does not load wrote %q", provider, r.err)
 		}
 		failing, _ := tiny.Write(t, tiny.Options{Output: tiny.Unnamed, Weird: tiny.FailsInRun})
-		r = child(t, "intel", modelVariable+"="+failing, providerVariable+"="+provider)
+		r = child(t, "open", modelVariable+"="+failing, providerVariable+"="+provider)
 		r.refused(t)
 		if r.err != "" {
 			t.Errorf("%q: a model that does not run wrote %q", provider, r.err)
@@ -106,6 +107,7 @@ func allowedCPUs(t *testing.T, file string) string {
 // kill the process.
 func TestWithoutOpenVINO(t *testing.T) {
 	needs(t, cpu.OpenVINO)
+	preferred := cpu.Probe("").Provider == cpu.OpenVINO // on a CPU where it is not, nobody misses it
 	for name, c := range map[string]struct {
 		change map[string]string
 		texts  []string
@@ -118,16 +120,16 @@ func TestWithoutOpenVINO(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := homeWith(t, c.change)
-			info := child(t, "intel", "IMGVEC_HOME="+home).ran(t)
+			info := child(t, "open", "IMGVEC_HOME="+home).ran(t)
 			if info.Provider != "ONNX Runtime CPU" || info.Precision != imgvec.FP32 {
 				t.Errorf("ran on %+v", info)
 			}
 			for _, text := range c.texts {
-				if !strings.Contains(info.Reason, text) {
+				if preferred && !strings.Contains(info.Reason, text) {
 					t.Errorf("the reason does not say %q: %s", text, info.Reason)
 				}
 			}
-			child(t, "intel", "IMGVEC_HOME="+home, providerVariable+"="+cpu.OpenVINO).refused(t, append(c.texts, imgvec.ErrNoDevice.Error())...)
+			child(t, "open", "IMGVEC_HOME="+home, providerVariable+"="+cpu.OpenVINO).refused(t, append(c.texts, imgvec.ErrNoDevice.Error())...)
 		})
 	}
 }
@@ -199,29 +201,33 @@ func TestInstalledAfterAFailure(t *testing.T) {
 	child(t, "start bad", "IMGVEC_HOME="+t.TempDir()).ran(t)
 }
 
-// The plugin offers the CPU only where it is Intel's; elsewhere it registers, lists nothing, and the reason says so.
+// What IMGVEC_OPENVINO says, on whatever CPU this is. The plugin by itself offers Intel's only.
 func TestProbeOnThisCPU(t *testing.T) {
 	needs(t, cpu.OpenVINO)
-	var report cpu.Report
-	r := child(t, "probe")
-	if err := json.Unmarshal([]byte(r.out), &report); err != nil {
-		t.Fatalf("%v: %s%s", err, r.out, r.err)
-	}
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		t.Skip(err)
 	}
-	intel := strings.Contains(string(text), "GenuineIntel")
-	if report.OpenVINO.Usable != intel || intel == (report.OpenVINO.Error != "") {
-		t.Errorf("Intel: %v, OpenVINO %+v", intel, report.OpenVINO)
-	}
-	if !intel && !strings.Contains(report.OpenVINO.Error, "Intel's") {
-		t.Errorf("reason %q", report.OpenVINO.Error)
-	}
-	if !report.CPU.Usable || report.Threads < 1 || report.Cores != runtime.NumCPU() || report.Features.Name == "" || len(report.Library.Tried) == 0 {
-		t.Errorf("%+v", report)
-	}
-	if amx := strings.Contains(string(text), "amx_bf16"); (report.Precision == imgvec.BF16) != (amx && report.OpenVINO.Usable) {
-		t.Errorf("auto precision %s", report.Precision)
+	has := func(word string) bool { return strings.Contains(string(text), word) }
+	intel, amx, zen4 := has("GenuineIntel"), has("amx_bf16"), has("AuthenticAMD") && has("avx512_bf16")
+	for mode, usable := range map[string]bool{"": intel || zen4, "auto": intel || zen4, "intel": intel, "any": true, "off": false, "nonsense": false} {
+		var report cpu.Report
+		r := child(t, "probe", ort.OpenVINOVariable+"="+mode)
+		if err := json.Unmarshal([]byte(r.out), &report); err != nil {
+			t.Fatalf("%q: %v: %s%s", mode, err, r.out, r.err)
+		}
+		if report.OpenVINO.Usable != usable || usable == (report.OpenVINO.Error != "") {
+			t.Errorf("%q: OpenVINO %+v, usable should be %v", mode, report.OpenVINO, usable)
+		}
+		if mode == "intel" && !intel && !strings.Contains(report.OpenVINO.Error, "Intel CPUs only") {
+			t.Errorf("%q: reason %q", mode, report.OpenVINO.Error)
+		}
+		bf16 := usable && (amx || zen4)
+		if got := report.Precision == imgvec.BF16; got != bf16 || bf16 && report.Provider != cpu.OpenVINO {
+			t.Errorf("%q: auto is %s on %s: %s", mode, report.Precision, report.Provider, report.Reason)
+		}
+		if !report.CPU.Usable || report.Threads < 1 || report.Cores != runtime.NumCPU() || report.Features.Name == "" || len(report.Library.Tried) == 0 {
+			t.Errorf("%q: %+v", mode, report)
+		}
 	}
 }

@@ -10,5 +10,10 @@
 // here, and a host program that uses onnxruntime_go as well must not do so either. The package works with an environment
 // that the host made before.
 //
+// # OpenVINO on CPUs that are not Intel's
+//
+// The plugin lists Intel's CPUs only. Where that costs speed (AMD with AVX-512 BF16), the CPU passes for Intel's while the
+// plugin is registered, and not a moment longer; see vendor_linux.go and [OpenVINOVariable].
+//
 // Without cgo every function that needs the library says so in its error.
 package ort

@@ -76,23 +76,28 @@ func findPlugin(core, dir string) (home.Found, error) {
 		found, err = search.Find()
 		found.Tried = append(tried, found.Tried...)
 	}
-	if err != nil {
-		return found, err
-	}
-	if err := home.Check(found.Path); err != nil {
+	if err := sound(pluginFile, found.Path, err); err != nil {
 		return found, err
 	}
 	for _, file := range pluginNeeds {
 		need := home.Search{Kind: kind, Files: []string{file}, Explicit: filepath.Dir(found.Path), Want: file + ", which the OpenVINO plugin needs beside it"}
 		part, err := need.Find()
-		if err == nil {
-			err = home.Check(part.Path)
-		}
-		if err != nil {
+		if err := sound(file, part.Path, err); err != nil {
 			return found, err
 		}
 	}
 	return found, nil
+}
+
+// sound checks a part of OpenVINO that was found at path, or missed by err.
+func sound(file, path string, err error) error {
+	if err != nil {
+		return unusable(file+` is missing; run "imgvec setup"`, err)
+	}
+	if err := home.Check(path); err != nil {
+		return unusable(file+` is damaged; run "imgvec setup"`, err)
+	}
+	return nil
 }
 
 // checkVersion refuses a library that is too old, or of a major version that nobody knows.

@@ -17,7 +17,9 @@ type plugin struct{}
 func Start(string) (Environment, error) { return Environment{}, errNoCgo }
 
 // StartOpenVINO fails: this build has no cgo.
-func StartOpenVINO(string) (OpenVINO, error) { return OpenVINO{}, errNoCgo }
+func StartOpenVINO(string) (OpenVINO, error) {
+	return OpenVINO{}, unusable("this program was built without cgo", errNoCgo)
+}
 
 // Session exists in builds with cgo only.
 type Session struct{}

@@ -25,6 +25,7 @@ type Weird string
 // The peculiarities.
 const (
 	StoredInt8 Weird = "stored int8" // int8 weights, DequantizeLinear before the convolution
+	QDQ        Weird = "qdq"         // computes in int8: QuantizeLinear and DequantizeLinear around the convolution
 	FailsInRun Weird = "fails"       // loads well, and its last node fails in every run
 )
 
@@ -97,8 +98,14 @@ func (o Options) model() []byte {
 	if o.Layout == imgvec.NHWC {
 		at = g.node("Transpose", attributes{"perm": []int64{0, 3, 1, 2}}, at)
 	}
-	at = g.node("Conv", attributes{"strides": []int64{2, 2}}, at, g.weights(kind, o.Weird == StoredInt8))
+	if o.Weird == QDQ {
+		at = g.rounded(at, "in", 1./32)
+	}
+	at = g.node("Conv", attributes{"strides": []int64{2, 2}}, at, g.weights(kind, o.Weird == StoredInt8 || o.Weird == QDQ))
 	at = g.node("Relu", nil, at)
+	if o.Weird == QDQ {
+		at = g.rounded(at, "out", 1./8)
+	}
 	at = g.node("GlobalAveragePool", nil, at)
 	shape := []int64{int64(o.Batch), Dim}
 	switch o.Output {

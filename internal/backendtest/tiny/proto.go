@@ -74,8 +74,18 @@ func (g *graph) weights(kind int, quantised bool) string {
 	if !quantised {
 		return g.tensor("kernel", kind, data, Dim, 3, 3, 3)
 	}
-	scale := g.tensor("scale", float32Type, binary.LittleEndian.AppendUint32(nil, math.Float32bits(1.0/64)))
-	return g.node("DequantizeLinear", nil, g.tensor("kernel", int8Type, data, Dim, 3, 3, 3), scale)
+	return g.node("DequantizeLinear", nil, g.tensor("kernel", int8Type, data, Dim, 3, 3, 3), g.float32("scale", 1.0/64), g.tensor("zero", int8Type, []byte{0}))
+}
+
+// rounded rounds a tensor to int8 steps of the given size and back, as tools for quantisation write it.
+func (g *graph) rounded(at, name string, step float32) string {
+	scale, zero := g.float32(name+" scale", step), g.tensor(name+" zero", int8Type, []byte{0})
+	at = g.node("QuantizeLinear", nil, at, scale, zero)
+	return g.node("DequantizeLinear", nil, at, scale, zero)
+}
+
+func (g *graph) float32(name string, f float32) string {
+	return g.tensor(name, float32Type, binary.LittleEndian.AppendUint32(nil, math.Float32bits(f)))
 }
 
 func (g *graph) int64s(name string, values ...int64) string {
