@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -433,5 +434,48 @@ func TestFloat16(t *testing.T) {
 	}
 	if got := float16bits(float32(math.NaN())); got&0x7fff != 0x7e00 {
 		t.Errorf("NaN is %04x", got)
+	}
+}
+
+// TestNoArrayWithoutItsIDs: where the ids can't get their name, the array does not get its own either, and an older
+// array that was to be replaced is not left beside them.
+func TestNoArrayWithoutItsIDs(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		plant(t)
+		if force {
+			writeRows(t, "x.npy", 3, 3, WriterOptions{})
+			must(t, os.Remove(idsOf("x.npy")))
+		}
+		w, err := Create("x.npy", testMeta(3), WriterOptions{Force: force})
+		must(t, err)
+		must(t, w.Write(testRow(0, 3)))
+		must(t, os.MkdirAll(filepath.Join(idsOf("x.npy"), "in the way"), 0o755))
+		if err := w.Finish(); err == nil {
+			t.Error("Finish worked over a folder")
+		}
+		must(t, w.Abort())
+		left, err := os.ReadDir(".")
+		must(t, err)
+		if len(left) != 1 || !left[0].IsDir() {
+			t.Errorf("force %v: left %v", force, left)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	f := &atomicFile{output: "x.npy", final: "/data/x.npy", written: 3 << 20}
+	for err, want := range map[error]string{
+		syscall.ENOSPC: `write "x.npy": no space left in folder "/data" after 3.0 MiB`,
+		syscall.EDQUOT: "choose another folder",
+		syscall.EFBIG:  "ulimit -f",
+		syscall.EIO:    "input/output error",
+	} {
+		got := f.explain(&fs.PathError{Op: "write", Path: "/data/.x.npy.imgvec-1.tmp", Err: err})
+		if !strings.Contains(got.Error(), want) || !errors.Is(got, err) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	if f.explain(nil) != nil {
+		t.Error("no error was explained")
 	}
 }
