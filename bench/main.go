@@ -56,8 +56,20 @@ func defaultPhotos() string {
 	return filepath.Join("..", "..", "shared", "testdata", "photos")
 }
 
+// useProjectHome lets the contenders find libraries and models where ../imgvec does.
+func useProjectHome() error {
+	home, err := filepath.Abs(filepath.Join("..", "third_party"))
+	if err != nil || os.Getenv("IMGVEC_HOME") != "" {
+		return err
+	}
+	return os.Setenv("IMGVEC_HOME", home)
+}
+
 // compare starts every contender, runs the rounds and reports.
 func compare(ctx context.Context, o options) error {
+	if err := useProjectHome(); err != nil {
+		return err
+	}
 	work, err := os.MkdirTemp("", "imgvec-bench-")
 	if err != nil {
 		return err
