@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct tiff TIFF;
-typedef int64_t tmsize_t; // ptrdiff_t on the 64-bit systems that this is built for
+typedef ptrdiff_t tmsize_t;
 typedef int (*error_handler)(TIFF *, void *user, const char *module, const char *format, va_list);
 typedef tmsize_t (*read_proc)(void *, void *, tmsize_t);
 typedef uint64_t (*seek_proc)(void *, uint64_t, int);
