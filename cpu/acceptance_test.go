@@ -36,3 +36,29 @@ func TestAcceptanceOfBatches(t *testing.T) {
 		}
 	}
 }
+
+// The precisions that a default session can come to. A session in int8 with DequantizeLinear is one a stream on OpenVINO.
+func TestAcceptanceOfPrecisions(t *testing.T) {
+	for name, c := range map[string]struct {
+		weird     tiny.Weird
+		precision imgvec.Precision
+		tolerance backendtest.Tolerance
+	}{
+		"bf16": {"", imgvec.BF16, backendtest.BF16},
+		"qdq":  {tiny.QDQ, imgvec.INT8, backendtest.FP32},
+	} {
+		for _, provider := range providers {
+			t.Run(name+"/"+provider, func(t *testing.T) {
+				needsPrecision(t, provider, c.precision)
+				path, spec := tiny.Write(t, tiny.Options{Weird: c.weird})
+				backendtest.Run(t, func(t *testing.T) imgvec.Backend {
+					b := open(t, path, spec, cpu.Options{Provider: provider, Precision: c.precision, Streams: 3})
+					if got := b.Info().Precision; got != c.precision {
+						t.Errorf("opened in %s", got)
+					}
+					return b
+				}, c.tolerance)
+			})
+		}
+	}
+}

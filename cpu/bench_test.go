@@ -17,7 +17,6 @@ import (
 // BenchmarkRun keeps every stream busy with batches of 8. Beside the rate it tells the process's CPU time an image,
 // which is the steadier figure on a machine that others use too.
 func BenchmarkRun(b *testing.B) {
-	const batch = 8
 	for _, model := range []struct {
 		file string
 		spec imgvec.Spec
@@ -26,26 +25,36 @@ func BenchmarkRun(b *testing.B) {
 		{"squeezenet1.1.onnx", specOf("input", "features", 512)},
 		{"mobilenetv2-12-int8.onnx", specOf("input", "output", 1000)},
 	} {
-		for _, provider := range providers {
+		for _, session := range []struct {
+			provider  string
+			precision imgvec.Precision
+		}{{cpu.OpenVINO, imgvec.BF16}, {cpu.OpenVINO, imgvec.FP32}, {cpu.CPU, imgvec.FP32}} {
 			for _, streams := range []int{1, 2} {
-				b.Run(fmt.Sprintf("%s/%s/streams=%d", model.file, provider, streams), func(b *testing.B) {
-					backend := open(b, testdata.Path(b, "models/"+model.file), model.spec, cpu.Options{Provider: provider, Threads: 2, Streams: streams})
-					batches := make([]*imgvec.Batch, streams)
-					for i := range batches {
-						batches[i] = backendtest.NewBatch(b, model.spec, batch, batch)
-					}
-					runAll(b, backend, batches)
-					before := cpuSeconds()
-					for b.Loop() {
-						runAll(b, backend, batches)
-					}
-					images := float64(b.N * streams * batch)
-					b.ReportMetric(images/b.Elapsed().Seconds(), "img/s")
-					b.ReportMetric((cpuSeconds()-before)*1e3/images, "ms-CPU/img")
+				b.Run(fmt.Sprintf("%s/%s-%s/streams=%d", model.file, session.provider, session.precision, streams), func(b *testing.B) {
+					needsPrecision(b, session.provider, session.precision)
+					benchmark(b, testdata.Path(b, "models/"+model.file), model.spec,
+						cpu.Options{Provider: session.provider, Precision: session.precision, Threads: 2, Streams: streams})
 				})
 			}
 		}
 	}
+}
+
+func benchmark(b *testing.B, path string, spec imgvec.Spec, opts cpu.Options) {
+	const batch = 8
+	backend := open(b, path, spec, opts)
+	batches := make([]*imgvec.Batch, opts.Streams)
+	for i := range batches {
+		batches[i] = backendtest.NewBatch(b, spec, batch, batch)
+	}
+	runAll(b, backend, batches)
+	before := cpuSeconds()
+	for b.Loop() {
+		runAll(b, backend, batches)
+	}
+	images := float64(b.N * opts.Streams * batch)
+	b.ReportMetric(images/b.Elapsed().Seconds(), "img/s")
+	b.ReportMetric((cpuSeconds()-before)*1e3/images, "ms-CPU/img")
 }
 
 func runAll(b *testing.B, backend *cpu.Backend, batches []*imgvec.Batch) {

@@ -3,13 +3,13 @@
 //
 // # Precision and provider
 //
-//	                             auto   fp32 and auto run on             bf16     int8 models
-//	Intel with AMX-BF16          bf16   OpenVINO                         allowed  OpenVINO
-//	other Intel                  fp32   OpenVINO                         refused  OpenVINO
-//	AMD with AVX-512 BF16        bf16   ONNX Runtime's own; OpenVINO     allowed  OpenVINO
-//	all others                   fp32   ONNX Runtime's own               refused  ONNX Runtime's own
+//	                        auto   bf16             fp32 and int8
+//	Intel with AMX-BF16     bf16   OpenVINO         OpenVINO
+//	other Intel             fp32   refused          OpenVINO
+//	AMD with AVX-512 BF16   bf16   OpenVINO         ONNX Runtime's own
+//	all others              fp32   refused          ONNX Runtime's own
 //
-// bf16 always runs on OpenVINO. Where it is refused it would be slower than fp32, up to four times; OpenVINO's own
+// Where bf16 is refused it would be slower than fp32, up to four times; OpenVINO's own
 // default is bf16 there too, so fp32 is always asked for by name. On AMD the plugin has to be persuaded, see
 // [github.com/imgvec/imgvec/internal/ort.OpenVINOVariable] for how to change that. Whether a model holds its accuracy in
 // bf16 is for the caller to know.

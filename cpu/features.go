@@ -47,10 +47,10 @@ func (f Features) lacks() string {
 	return "AMX-BF16"
 }
 
-// provider is the one for a model in fp32 or int8, where both work. OpenVINO is level with ONNX Runtime's own in fp32 and
-// faster in int8; its plugin is not made for other CPUs than Intel's, so there it is used for what it brings only.
-func (f Features) provider(quantised bool) string {
-	if f.Maker == intel || quantised && f.bf16() != "" {
+// provider is the one for a model in fp32 or int8, where both work. The plugin is made for Intel's CPUs; on others it is used
+// for what it brings only, which is bf16: in fp32 and int8 ONNX Runtime's own was measured level on AMD.
+func (f Features) provider() string {
+	if f.Maker == intel {
 		return OpenVINO
 	}
 	return CPU

@@ -44,6 +44,15 @@ func needs(t testing.TB, provider string) {
 	}
 }
 
+// needsPrecision ends the test where the provider does not compute in that precision here.
+func needsPrecision(t testing.TB, provider string, precision imgvec.Precision) {
+	t.Helper()
+	needs(t, provider)
+	if precision == imgvec.BF16 && (provider == cpu.CPU || cpu.Probe("").Precision != imgvec.BF16) {
+		t.Skip("bf16 needs OpenVINO and a CPU that is fast in it")
+	}
+}
+
 func open(t testing.TB, path string, spec imgvec.Spec, opts cpu.Options) *cpu.Backend {
 	t.Helper()
 	needs(t, opts.Provider)

@@ -18,7 +18,7 @@ type choice struct {
 
 // choose applies the package's rules, as if OpenVINO worked: see choice.without. provider is Options.Provider.
 func choose(asked imgvec.Precision, provider string, f Features, quantised bool) (choice, error) {
-	c := choice{provider: f.provider(quantised), precision: imgvec.FP32, hint: imgvec.FP32}
+	c := choice{provider: f.provider(), precision: imgvec.FP32, hint: imgvec.FP32}
 	if provider != "" {
 		c.provider = provider
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -44,6 +46,43 @@ func TestRunAllocatesNoScratch(t *testing.T) {
 		if perRun := (after.TotalAlloc - before.TotalAlloc) / rounds / uint64(len(sizes)); perRun > 2048 {
 			t.Errorf("%s: %d bytes a Run", provider, perRun)
 		}
+	}
+}
+
+// Two backends of one model in one process, each with several streams and more callers than streams: a batch has the same
+// bits in every run, whatever computes beside it.
+func TestSteadyUnderLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		weird     tiny.Weird
+		precision imgvec.Precision
+	}{
+		"bf16": {"", imgvec.BF16}, "fp32": {"", imgvec.FP32}, "qdq": {tiny.QDQ, imgvec.INT8}, "int8 stored": {tiny.StoredInt8, imgvec.FP32},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needsPrecision(t, cpu.OpenVINO, c.precision)
+			path, spec := tiny.Write(t, tiny.Options{Weird: c.weird, Size: 32})
+			opts := cpu.Options{Provider: cpu.OpenVINO, Precision: c.precision, Streams: 3}
+			backends := []*cpu.Backend{open(t, path, spec, opts), open(t, path, spec, opts)}
+			want := features(t, backends[0], 8, nil).Features
+			var wg sync.WaitGroup
+			for caller := range 8 {
+				batch := backendtest.NewBatch(t, spec, 8, 8)
+				wg.Go(func() {
+					for run := range 200 {
+						clear(batch.Features)
+						if err := backends[(caller+run)%2].Run(t.Context(), batch); err != nil {
+							t.Error(err)
+							return
+						}
+						if !slices.Equal(batch.Features, want) {
+							t.Errorf("caller %d, run %d: other features", caller, run)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }
 
