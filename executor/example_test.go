@@ -19,7 +19,7 @@ func ExampleExecutor_Extract() {
 		fmt.Println(err) // says what is missing and how to get it
 		return
 	}
-	defer ex.Close() //nolint:errcheck // the results are there
+	defer ex.Close()
 
 	photo, err := os.ReadFile("photo.jpg")
 	if err != nil {
@@ -48,7 +48,7 @@ func ExampleExecutor_Stream() {
 		fmt.Println(err)
 		return
 	}
-	defer ex.Close() //nolint:errcheck // the results are there
+	defer ex.Close()
 
 	paths, err := filepath.Glob("photos/*.jpg")
 	if err != nil {
@@ -82,6 +82,6 @@ func ExampleOpen_device() {
 		fmt.Println(err)
 		return
 	}
-	defer ex.Close() //nolint:errcheck // the results are there
+	defer ex.Close()
 	fmt.Println(ex.Stats().Device)
 }
