@@ -41,7 +41,41 @@ func newStdinList(r io.Reader) *list {
 }
 
 func (l *list) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
+	if l.stdin != nil {
+		return l.wait(ctx, func(path string) bool { return yield(fileItem(path)) })
+	}
 	return l.lines(ctx, func(path string) bool { return yield(fileItem(path)) })
+}
+
+// wait is lines for an input that may keep us waiting: it ends when ctx does. The goroutine that reads ends with it, or
+// with the next line; nothing can break off a read of standard input.
+func (l *list) wait(ctx context.Context, yield func(path string) bool) (more bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	paths, failed := make(chan string), make(chan error, 1)
+	go func() {
+		_, err := l.lines(ctx, func(path string) bool {
+			select {
+			case paths <- path:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+		failed <- err
+	}()
+	for {
+		select {
+		case path := <-paths:
+			if !yield(path) {
+				return false, nil
+			}
+		case err := <-failed:
+			return err == nil, err
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
 }
 
 func (l *list) count(ctx context.Context) (int64, bool, error) {

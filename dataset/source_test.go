@@ -192,6 +192,25 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
+func TestStandardInputThatKeepsUsWaiting(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	src, err := Open([]string{"-"}, SourceOptions{Stdin: r})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.WriteString(w, "a.jpg\n")
+	}()
+	n := 0
+	for range src.Items(ctx) {
+		n++
+		cancel()
+	}
+	if cancel(); n != 1 || !errors.Is(src.Err(), context.Canceled) {
+		t.Errorf("%d items, then %v", n, src.Err())
+	}
+}
+
 func TestItemsOpenTheirFiles(t *testing.T) {
 	plant(t, "d/a.jpg", "d/caf\xe9.jpg")
 	src, err := Open([]string{"d"}, SourceOptions{})

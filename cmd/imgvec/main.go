@@ -45,9 +45,7 @@ func run(args []string) int {
 
 // report prints an error as the person who typed the command needs it.
 func (a *app) report(cmd *cobra.Command, err error) {
-	if text := strings.TrimPrefix(err.Error(), "imgvec: "); text != "" {
-		fmt.Fprintf(a.stderr, "imgvec: %s\n", text)
-	}
+	fmt.Fprintf(a.stderr, "imgvec: %s\n", plain(err.Error()))
 	if exitCode(err) == exitUsage {
 		fmt.Fprintf(a.stderr, "Try '%s --help'.\n", cmd.CommandPath())
 	}

@@ -137,6 +137,29 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedWhileWaiting: a run whose list has not come to its end.
+func TestInterruptedWhileWaiting(t *testing.T) {
+	needModel(t)
+	dir, input := t.TempDir(), pictures(t, 1)
+	cmd := call{args: []string{"extract", "-", "-o", "x.npy"}, dir: dir}.start(t)
+	cmd.Stdin = nil
+	pipe, err := cmd.StdinPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	for _, name := range left(t, input) {
+		_, err := fmt.Fprintln(pipe, filepath.Join(input, name))
+		must(t, err)
+	}
+	time.Sleep(time.Second)
+	start := time.Now()
+	if code := signalled(t, cmd, syscall.SIGTERM); code != 143 || time.Since(start) > 2*time.Second {
+		t.Errorf("status %d after %v", code, time.Since(start))
+	}
+	if names := left(t, dir); len(names) > 0 {
+		t.Errorf("left %v", names)
+	}
+}
+
 func TestInterruptedTwiceEndsAtOnce(t *testing.T) {
 	needModel(t)
 	dir := t.TempDir()

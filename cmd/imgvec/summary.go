@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/imgvec/imgvec"
 )
 
 // summary tells a person what the run did, and what did it.
@@ -30,7 +32,9 @@ func (x *extraction) summary() {
 	}
 	fmt.Fprintf(&b, "%s (%d features) on %s, %s, %s; decoded by %s\n", stats.Model, x.ex.Spec().Dim, stats.Device, stats.Provider, stats.Precision, stats.Decoder)
 	for _, reason := range stats.Reasons {
-		fmt.Fprintf(&b, "  %s\n", shorten(reason, 160))
+		if !x.expected(reason) {
+			fmt.Fprintf(&b, "  %s\n", shorten(plain(reason), 160))
+		}
 	}
 	if x.model.Random {
 		fmt.Fprintln(&b, x.paint(red, "the model has RANDOM WEIGHTS: these features mean nothing"))
@@ -39,6 +43,11 @@ func (x *extraction) summary() {
 		b.WriteString(x.flags.output + x.outputSize() + "\n")
 	}
 	fmt.Fprint(x.stderr, b.String())
+}
+
+// expected tells whether a reason is no news: on most machines there is no GPU. The report and the doctor have it.
+func (x *extraction) expected(reason string) bool {
+	return strings.HasPrefix(reason, "device auto") && strings.Contains(reason, imgvec.ErrNoDevice.Error())
 }
 
 func (x *extraction) outputSize() string {

@@ -118,6 +118,11 @@ func shorten(s string, most int) string {
 	return s
 }
 
+// plain is an error's text without the name of the library, which stands in it once for every layer.
+func plain(text string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(text, "imgvec: "), ": imgvec: ", ": ")
+}
+
 const red = "31"
 
 // paint colours a text where a person sees colours.
