@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/yalue/onnxruntime_go"
 
@@ -35,6 +37,7 @@ var children = map[string]func() error{
 	"host":      func() error { return firstThen(initialiseAsHost, openInChild) },
 	"many":      openManyInChild,
 	"probe":     func() error { return json.NewEncoder(os.Stdout).Encode(cpu.Probe("")) },
+	"forget":    forgetInChild,
 	"signals":   signalsInChild,
 	"start bad": func() error { return firstThen(failThenInstall, openInChild) },
 }
@@ -96,6 +99,28 @@ func openManyInChild() error {
 		if err := <-errs; err != nil {
 			return err
 		}
+	}
+	return openInChild()
+}
+
+// forgetInChild leaves a backend to the garbage collector.
+func forgetInChild() error {
+	spec := tiny.Spec(tiny.Options{})
+	backend, err := cpu.Open(context.Background(), os.Getenv(modelVariable), spec, cpu.Options{})
+	if err != nil {
+		return err
+	}
+	batch, err := imgvec.NewBatch(spec, make([]uint8, spec.ImageLen()), make([]float32, spec.Dim))
+	if err != nil {
+		return err
+	}
+	batch.SetLen(1)
+	if err := backend.Run(context.Background(), batch); err != nil {
+		return err
+	}
+	for range 3 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond) // finalizers run beside us
 	}
 	return openInChild()
 }

@@ -89,7 +89,10 @@ func (s *shapes) learn(session *ort.Session, spec imgvec.Spec) error {
 		return fmt.Errorf("output %q is float16 and the file does not tell its shape", s.output.Name)
 	}
 	n := max(1, s.fixed)
-	buffer := ort.NewBuffer(n * spec.ImageLen() * s.input.DType.Size())
+	buffer, err := ort.NewBuffer(n * spec.ImageLen() * s.input.DType.Size())
+	if err != nil {
+		return err
+	}
 	defer buffer.Free()
 	in, err := buffer.Tensor(s.input.DType, inputShape(spec, int64(n)))
 	if err != nil {

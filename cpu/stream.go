@@ -32,8 +32,13 @@ func (s *stream) view(b *Backend, n int) (*view, error) {
 		if err := s.free(); err != nil {
 			return nil, err
 		}
-		s.input = ort.NewBuffer(n * b.spec.ImageLen() * b.shapes.input.DType.Size())
-		s.output = ort.NewBuffer(n * b.spec.Dim * b.shapes.output.DType.Size())
+		var err error
+		if s.input, err = ort.NewBuffer(n * b.spec.ImageLen() * b.shapes.input.DType.Size()); err != nil {
+			return nil, err
+		}
+		if s.output, err = ort.NewBuffer(n * b.spec.Dim * b.shapes.output.DType.Size()); err != nil {
+			return nil, errors.Join(err, s.free())
+		}
 		s.room, s.views = n, map[int]*view{}
 	}
 	in, err := s.input.Tensor(b.shapes.input.DType, inputShape(b.spec, int64(n)))
@@ -109,9 +114,10 @@ func (s *stream) free() error {
 	for _, v := range s.views {
 		errs = append(errs, v.in.Destroy(), v.out.Destroy())
 	}
-	if s.input != nil {
-		s.input.Free()
-		s.output.Free()
+	for _, buffer := range []*ort.Buffer{s.input, s.output} {
+		if buffer != nil {
+			buffer.Free()
+		}
 	}
 	*s = stream{session: s.session}
 	return errors.Join(errs...)

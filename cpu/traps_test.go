@@ -190,6 +190,12 @@ func TestManyFirstOpens(t *testing.T) {
 	out.ran(t)
 }
 
+// A program that forgets Close leaks, and goes on.
+func TestForgottenBackend(t *testing.T) {
+	needs(t, cpu.CPU)
+	child(t, "forget").ran(t)
+}
+
 func TestSignalsAreLeftAlone(t *testing.T) {
 	needs(t, cpu.CPU)
 	child(t, "signals").ran(t)

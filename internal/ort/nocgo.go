@@ -39,8 +39,8 @@ func (*Session) Close() error { return nil }
 // Buffer exists in builds with cgo only.
 type Buffer struct{}
 
-// NewBuffer makes a buffer without memory.
-func NewBuffer(int) *Buffer { return &Buffer{} }
+// NewBuffer fails: this build has no cgo.
+func NewBuffer(int) (*Buffer, error) { return nil, errNoCgo }
 
 // Free does nothing.
 func (*Buffer) Free() {}

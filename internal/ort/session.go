@@ -18,8 +18,10 @@ type Options struct {
 }
 
 // foldKey lets ONNX Runtime fold DequantizeLinear of weights as any other constant. Without it OpenVINO dequantises them
-// itself, and with more than one stream gets garbage (seen with plugin 1.8.1 in 12 of 12 processes, never with one
-// stream); ONNX Runtime's own provider does it again in every run.
+// itself, and with more than one stream gets garbage (seen with plugin 1.8.1 on ResNet-50 in every process, never with one
+// stream). The session is wrong from its first run on, in the same way in every run, also where runs come one after
+// another: it is the graphs of the streams that are made wrongly. ONNX Runtime's own provider dequantises again in every
+// run.
 const foldKey = "session.disable_quant_qdq"
 
 // hints are OpenVINO's names of precisions. There is no default: OpenVINO's own is bf16 wherever the CPU can, also where

@@ -2,37 +2,50 @@
 
 package ort
 
+/*
+#include <stdlib.h>
+#include <string.h>
+
+// imgvec_buffer_new gives n bytes of zeros that begin at a multiple of align; n is a multiple of it too.
+static void *imgvec_buffer_new(size_t align, size_t n) {
+	void *p = NULL;
+	if (posix_memalign(&p, align, n)) return NULL;
+	return memset(p, 0, n);
+}
+*/
+import "C"
+
 import (
 	"fmt"
-	"runtime"
 	"unsafe"
 
 	"github.com/yalue/onnxruntime_go"
+
+	"github.com/imgvec/imgvec"
 )
 
 // align is what vector code likes memory to start at.
 const align = 64
 
-// Buffer is host memory that tensors lie over: pinned, so that native code may keep its address, and aligned. One
-// goroutine at a time uses it.
+// Buffer is host memory that tensors lie over, aligned. It is not Go's, because native code keeps its address; one that
+// nobody frees stays, and does no other harm. One goroutine at a time uses it.
 type Buffer struct {
 	bytes []byte
-	pin   runtime.Pinner
 }
 
-// NewBuffer makes a buffer of n bytes.
-func NewBuffer(n int) *Buffer {
-	b := &Buffer{}
-	memory := make([]byte, n+align)
-	b.pin.Pin(&memory[0])
-	skip := -uintptr(unsafe.Pointer(&memory[0])) % align
-	b.bytes = memory[skip : int(skip)+n : int(skip)+n]
-	return b
+// NewBuffer makes a buffer of n bytes, all 0. The error wraps imgvec.ErrOutOfMemory.
+func NewBuffer(n int) (*Buffer, error) {
+	size := (max(n, 1) + align - 1) / align * align
+	memory := C.imgvec_buffer_new(align, C.size_t(size))
+	if memory == nil {
+		return nil, fmt.Errorf("imgvec: make tensor of %d bytes: %w", n, imgvec.ErrOutOfMemory)
+	}
+	return &Buffer{unsafe.Slice((*byte)(memory), size)[:n:n]}, nil
 }
 
-// Free unpins the memory. Tensors over it must be destroyed before.
+// Free frees the memory. Tensors over it must be destroyed before.
 func (b *Buffer) Free() {
-	b.pin.Unpin()
+	C.free(unsafe.Pointer(unsafe.SliceData(b.bytes)))
 	b.bytes = nil
 }
 

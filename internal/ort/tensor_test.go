@@ -1,9 +1,11 @@
 package ort_test
 
 import (
+	"errors"
 	"testing"
 	"unsafe"
 
+	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/ort"
 	"github.com/imgvec/imgvec/internal/testdata"
 )
@@ -15,7 +17,10 @@ func TestBuffer(t *testing.T) {
 		testdata.Require(t, "ort", err.Error())
 	}
 	for _, n := range []int{64, 100, 4096, 1 << 20} {
-		b := ort.NewBuffer(n)
+		b, err := ort.NewBuffer(n)
+		if err != nil {
+			t.Fatal(err)
+		}
 		whole, err := b.Tensor(ort.Uint8, []int64{int64(n)})
 		if err != nil {
 			t.Fatal(err)
@@ -40,6 +45,10 @@ func TestBuffer(t *testing.T) {
 			}
 		}
 		b.Free()
+		b.Free()
+	}
+	if _, err := ort.NewBuffer(1 << 60); !errors.Is(err, imgvec.ErrOutOfMemory) {
+		t.Errorf("an exabyte: %v", err)
 	}
 }
 
