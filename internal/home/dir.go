@@ -2,6 +2,7 @@ package home
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 )
@@ -14,8 +15,18 @@ const (
 	module = "module github.com/imgvec/imgvec\n"
 )
 
+// nowhere stands for HOME where the user has none: it can't be made but by root, whose it then is, and an error about it
+// says what to do. A folder below the system's temporary one will not do: anybody could put libraries there first.
+const nowhere = "/nonexistent/" + Env + "-is-not-set"
+
 // Dir is the folder that holds native libraries and models, absolute where the system tells; it need not exist yet.
-func Dir() string { return candidates()[0] }
+// Where there is no user's folder to put it in, it is a path that can't be made and says so.
+func Dir() string {
+	if dirs := candidates(); len(dirs) > 0 {
+		return dirs[0]
+	}
+	return nowhere
+}
 
 // Models is the folder of installed models, HOME/models.
 func Models() string { return filepath.Join(Dir(), "models") }
@@ -23,40 +34,48 @@ func Models() string { return filepath.Join(Dir(), "models") }
 // Libraries is the folder of installed libraries of one kind ("onnxruntime", "codecs"), HOME/lib/kind.
 func Libraries(kind string) string { return filepath.Join(Dir(), "lib", kind) }
 
-// candidates are the folders that could be HOME, best first; never empty. One that the variable names is the only one.
+// candidates are the folders that could be HOME, best first. One that the variable names is the only one.
 func candidates() []string {
 	var dirs []string
 	if dir := os.Getenv(Env); dir != "" {
 		return []string{absolute(dir)}
 	}
-	if dir := filepath.Join(executableDir(), local); isDir(dir) {
-		dirs = append(dirs, dir)
+	if exe, ok := executableDir(); ok && isDir(filepath.Join(exe, local)) {
+		dirs = append(dirs, filepath.Join(exe, local))
 	}
 	if root, ok := moduleRoot(); ok && isDir(filepath.Join(root, local)) {
 		dirs = append(dirs, filepath.Join(root, local))
 	}
-	return append(dirs, cacheDir())
+	if dir, ok := cacheDir(); ok {
+		dirs = append(dirs, dir)
+	}
+	return dirs
 }
 
-func cacheDir() string {
+// cacheDir is in the user's cache folder, also where $HOME is not set, as in a bare container.
+func cacheDir() (string, bool) {
 	dir, err := os.UserCacheDir()
-	if err != nil { // no $HOME, as in a bare container
-		dir = os.TempDir()
+	if err != nil {
+		who, err := user.Current()
+		if err != nil || !filepath.IsAbs(who.HomeDir) {
+			return "", false
+		}
+		dir = filepath.Join(who.HomeDir, ".cache")
 	}
-	return filepath.Join(dir, "imgvec")
+	return filepath.Join(dir, "imgvec"), true
 }
 
 // executableDir is the folder of the running program, links followed, so that a link in ~/bin finds what lies beside
 // the real file.
-func executableDir() string {
+func executableDir() (string, bool) {
 	exe, err := os.Executable()
 	if err != nil {
-		return "."
+		return "", false
 	}
 	if real, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = real
 	}
-	return filepath.Dir(exe)
+	return filepath.Dir(exe), true
 }
 
 // moduleRoot finds this module's source for tests and "go run" only: an installed program must not take libraries from

@@ -2,7 +2,8 @@
 // opens it.
 //
 // The folder, HOME below, is $IMGVEC_HOME, else the folder third_party beside the executable, else imgvec in the
-// user's cache folder. Tests and "go run" also find third_party at the module's root. `imgvec setup` fills it:
+// user's cache folder; never in the system's temporary one, where others could put libraries first. Tests and "go run"
+// also find third_party at the module's root. `imgvec setup` fills it:
 //
 //	HOME/lib/onnxruntime/   ONNX Runtime, the OpenVINO plugin and what it needs
 //	HOME/lib/codecs/        image codecs

@@ -70,11 +70,13 @@ func (s Search) only(found *Found, by, path string) error {
 type place struct{ by, dir string }
 
 func (s Search) places() []place {
-	exe := executableDir()
-	places := []place{
-		{"executable", exe},
-		{"executable", filepath.Join(exe, "lib")},
-		{"executable", filepath.Join(exe, "lib", s.Kind)},
+	var places []place
+	if exe, ok := executableDir(); ok {
+		places = []place{
+			{"executable", exe},
+			{"executable", filepath.Join(exe, "lib")},
+			{"executable", filepath.Join(exe, "lib", s.Kind)},
+		}
 	}
 	for i, dir := range candidates() {
 		by := "home"
@@ -112,6 +114,10 @@ func (s Search) missing(found Found, by string) error {
 	if by != "" {
 		from = fmt.Sprintf(" (named by %s)", by)
 	}
-	return fmt.Errorf("imgvec: find %s%s: %w: not found; run \"imgvec setup\" to get it; tried:\n  %s",
-		s.Want, from, imgvec.ErrNoRuntime, strings.Join(found.Tried, "\n  "))
+	remedy := `run "imgvec setup" to get it`
+	if Dir() == nowhere {
+		remedy = "this user has no home folder: set $" + Env + " to one of theirs, then " + remedy
+	}
+	return fmt.Errorf("imgvec: find %s%s: %w: not found; %s; tried:\n  %s",
+		s.Want, from, imgvec.ErrNoRuntime, remedy, strings.Join(found.Tried, "\n  "))
 }

@@ -3,6 +3,7 @@ package home_test
 import (
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +37,30 @@ func TestDirIsTheVariables(t *testing.T) {
 	}
 	if got := home.Libraries("codecs"); got != filepath.Join(dir, "lib", "codecs") {
 		t.Errorf("Libraries = %q", got)
+	}
+}
+
+// Nobody else may choose the libraries of a user without a home folder: nothing is taken from a folder that all can write to.
+func TestNoHomeFolder(t *testing.T) {
+	temp := t.TempDir()
+	for _, name := range []string{home.Env, "HOME", "XDG_CACHE_HOME"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("TMPDIR", temp)
+	t.Chdir(t.TempDir()) // not in the module, which has a third_party
+	planted := touch(t, temp, "imgvec", "lib", "onnxruntime", "liby.so.1.30.0")
+	if found, err := search().Find(); err == nil && found.Path == planted {
+		t.Errorf("took %s", planted)
+	}
+	who, err := user.Current()
+	if err == nil && filepath.IsAbs(who.HomeDir) {
+		if got := home.Dir(); !strings.HasPrefix(got, who.HomeDir) {
+			t.Errorf("Dir() = %q, %s lives in %q", got, who.Username, who.HomeDir)
+		}
+		return
+	}
+	if got := home.Dir(); !strings.Contains(got, home.Env) || !filepath.IsAbs(got) {
+		t.Errorf("Dir() = %q", got)
 	}
 }
 
