@@ -194,7 +194,7 @@ func TestStandardInput(t *testing.T) {
 
 func TestStandardInputThatKeepsUsWaiting(t *testing.T) {
 	r, w := io.Pipe()
-	defer w.Close()
+	defer w.Close() //nolint:errcheck // never fails
 	src, err := Open([]string{"-"}, SourceOptions{Stdin: r})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

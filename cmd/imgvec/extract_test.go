@@ -23,7 +23,7 @@ func TestExtract(t *testing.T) {
 	for _, ext := range extensions {
 		o := call{args: []string{"extract", dir, "missing.jpg", "-o", "x" + ext}, dir: out}.run(t)
 		o.want(t, 0, "22 images", "2 images failed", "1 not decodable", "0005b.jpg", "1 no such file: missing.jpg", "passed by 1 file",
-			"efficientnet-lite0 (1280 features) on cpu", "fp32", "x"+ext+": 22 rows")
+			"efficientnet-lite0 (1280 features) on cpu", "x"+ext+": 22 rows")
 		rows, meta, err := readRows(filepath.Join(out, "x"+ext))
 		must(t, err)
 		if first == nil {
@@ -147,7 +147,7 @@ func TestStandardOutput(t *testing.T) {
 func TestStats(t *testing.T) {
 	needModel(t)
 	dir, out := pictures(t, 5), t.TempDir()
-	call{args: []string{"extract", dir, "-o", "x.npy", "--stats", "s.json", "--progress", "none"}, dir: out}.run(t).want(t, 0)
+	call{args: []string{"extract", dir, "-o", "x.npy", "--stats", "s.json", "--progress", "none", "--precision", "fp32"}, dir: out}.run(t).want(t, 0)
 	text, err := os.ReadFile(filepath.Join(out, "s.json"))
 	must(t, err)
 	var r struct {

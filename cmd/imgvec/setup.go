@@ -12,6 +12,7 @@ import (
 	"github.com/imgvec/imgvec/executor"
 	"github.com/imgvec/imgvec/internal/fetch"
 	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/internal/measure"
 	"github.com/imgvec/imgvec/model"
 )
 
@@ -80,7 +81,7 @@ func (a *app) install(ctx context.Context, name string, log func(string)) error 
 			return err
 		}
 	}
-	if len(m.Manifest.Cosines) > 0 {
+	if measure.Verified(m) {
 		return nil
 	}
 	return a.measure(ctx, m)
