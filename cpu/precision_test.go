@@ -17,7 +17,7 @@ var (
 	zen3      = Features{Name: "EPYC", Maker: amd, AVX2: true}
 	other     = Features{Name: "arm64"}
 	missing   = &ort.Unusable{Short: "a part is missing"}
-	badModel  = errors.New("imgvec: open model \"/a/long/path\": no")
+	errModel  = errors.New("imgvec: open model \"/a/long/path\": no")
 	intelOnly = "OpenVINO is not used: its plugin offers Intel CPUs only"
 )
 
@@ -39,7 +39,7 @@ func TestChoice(t *testing.T) {
 		"auto, provider cpu":      {"auto", CPU, zen4, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, "bf16 needs OpenVINO"}},
 		"auto, openvino on Zen 3": {"auto", OpenVINO, zen3, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, "no AVX-512 BF16"}},
 		"auto, AMX, missing":      {"auto", "", xeonAMX, false, missing, choice{CPU, imgvec.FP32, imgvec.FP32, "fp32: OpenVINO is not used: a part is missing"}},
-		"auto, Zen 4, bad model":  {"auto", "", zen4, false, badModel, choice{CPU, imgvec.FP32, imgvec.FP32, "fp32: OpenVINO is not used: it does not take this model"}},
+		"auto, Zen 4, bad model":  {"auto", "", zen4, false, errModel, choice{CPU, imgvec.FP32, imgvec.FP32, "fp32: OpenVINO is not used: it does not take this model"}},
 		"fp32, Intel":             {"fp32", "", xeonAMX, false, nil, choice{OpenVINO, imgvec.FP32, imgvec.FP32, ""}},
 		"fp32, Intel, missing":    {"fp32", "", xeonBF16, false, missing, choice{CPU, imgvec.FP32, imgvec.FP32, "OpenVINO is not used: a part is missing"}},
 		"fp32, Zen 4":             {"fp32", "", zen4, false, nil, choice{CPU, imgvec.FP32, imgvec.FP32, ""}},
