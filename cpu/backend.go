@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/ort"
@@ -20,7 +22,8 @@ type Backend struct {
 	streams  chan *stream   // the free ones
 	closed   chan struct{}
 	once     sync.Once
-	err      error // of Close
+	busy     [2]atomic.Int64 // nanoseconds: normalising, computing
+	err      error           // of Close
 }
 
 var _ imgvec.Backend = (*Backend)(nil)
@@ -44,6 +47,11 @@ func (b *Backend) Spec() imgvec.Spec { return b.spec }
 
 // Streams is how many batches compute at once.
 func (b *Backend) Streams() int { return cap(b.streams) }
+
+// Busy is how long the backend has normalised and computed since it was opened, all streams together.
+func (b *Backend) Busy() (normalize, session time.Duration) {
+	return time.Duration(b.busy[0].Load()), time.Duration(b.busy[1].Load())
+}
 
 // Register does nothing: all memory is as near as any other.
 func (b *Backend) Register(*imgvec.Batch) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/csrc"
@@ -61,8 +62,13 @@ func (s *stream) run(b *Backend, batch *imgvec.Batch, from, n, size int) error {
 		return err
 	}
 	pixels := batch.Pixels[from*b.spec.ImageLen() : (from+n)*b.spec.ImageLen()]
+	start := time.Now()
 	b.fill(v.in, pixels, n)
-	if err := s.session.Run(v.in, v.out); err != nil {
+	filled := time.Now()
+	err = s.session.Run(v.in, v.out)
+	b.busy[0].Add(int64(filled.Sub(start)))
+	b.busy[1].Add(int64(time.Since(filled)))
+	if err != nil {
 		return fmt.Errorf("imgvec: run model %q on %d images: %w", b.spec.Model, n, err)
 	}
 	features := batch.Features[from*b.spec.Dim : (from+n)*b.spec.Dim]

@@ -1,8 +1,10 @@
 // The streaming resize: rows in, rows of the crop out. Twin: resampleGo in resample.go.
+#define _POSIX_C_SOURCE 199309L // clock_gettime
 #include "engine.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 int64_t engine_slack(const imgvec_axis *x, int32_t px) { return (int64_t)x->groups * 4 * px + PAD; }
 
@@ -74,7 +76,7 @@ static void emit(engine *e, int32_t i) {
     if (e->plan.transpose) store(e, to);
 }
 
-void engine_push(engine *e, const uint8_t *src, int32_t base) {
+static void push(engine *e, const uint8_t *src, int32_t base) {
     const int32_t *lo = axis_i32(e->y, e->y->lo), *n = axis_i32(e->y, e->y->n);
     int32_t row = e->row++;
     if (e->next >= e->y->count || row < lo[e->next]) return; // no window left, or none that begins so early
@@ -85,6 +87,26 @@ void engine_push(engine *e, const uint8_t *src, int32_t base) {
         e->px_fn(e->x, src, base, e->px, slot);
     }
     while (e->next < e->y->count && lo[e->next] + n[e->next] <= e->row) emit(e, e->next++);
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// One row in this many is timed: two looks at the clock a row would cost more than the figure is worth. A prime, so that
+// it does not keep step with the rows that complete a window.
+#define SAMPLE 13
+
+void engine_push(engine *e, const uint8_t *src, int32_t base) {
+    if (e->row % SAMPLE != 0) {
+        push(e, src, base);
+        return;
+    }
+    int64_t start = now_ns();
+    push(e, src, base);
+    e->resize_ns += (now_ns() - start) * SAMPLE;
 }
 
 imgvec_status imgvec_resample(imgvec_worker *w, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y, const uint8_t *pix,

@@ -28,6 +28,7 @@ typedef struct {
     pass_y py_fn;
     int32_t px;           // bytes a source pixel
     int32_t row, next;    // number of the next source row, of the next output of y
+    int64_t resize_ns;    // time spent in engine_push, from a sample of its calls
     int32_t slots;        // rows in the ring
     int64_t slot;         // bytes of one
     uint8_t *ring;        // last rows: of the x pass' results, or of source pixels where the y axis goes first

@@ -17,6 +17,7 @@ enum {
 typedef struct {
     int32_t code;
     int32_t warnings; // of the decoder, about damage that Pillow accepts too
+    int64_t resize_ns; // of a decode: the part of its time that went into the resize, sampled
     char text[248];
 } imgvec_status;
 

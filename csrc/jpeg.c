@@ -20,6 +20,7 @@ typedef struct jpeg_state {
     imgvec_status status;
     int32_t scan_limit;
     int32_t complete; // every row has been read
+    int64_t resize_ns;
 } jpeg_state;
 
 static jpeg_state *state_of(jpeg62 *d) { return (jpeg_state *)d->client_data; }
@@ -189,6 +190,7 @@ static void decode(imgvec_worker *w, jpeg_state *j, imgvec_plan plan, const imgv
         if (cmyk) cmyk_to_rgb(e.line, d->output_width);
         engine_push(&e, e.line, base);
     }
+    j->resize_ns = e.resize_ns;
     finish(j, &e, skip);
 }
 
@@ -203,6 +205,7 @@ imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan p
         j->status = status_of(IMGVEC_OK, "");
     }
     j->status.warnings = (int32_t)j->err.num_warnings;
+    j->status.resize_ns = j->resize_ns;
     discard(j);
     worker_trim(w);
     return j->status;

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 	"unsafe"
 )
 
@@ -17,6 +18,7 @@ import (
 type Worker struct {
 	native  *C.imgvec_worker
 	scratch []uint8 // of the Go twin
+	resized time.Duration
 }
 
 // NewWorker makes a worker that holds no memory yet.
@@ -38,6 +40,8 @@ func (w *Worker) Close() {
 func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
 	src.check()
 	p.check(dst, src.Width, src.Height)
+	start := time.Now()
+	defer func() { w.resized += time.Since(start) }()
 	if p.Level == Go {
 		w.scratch = trim(resampleGo(p, src, dst, w.scratch))
 		return nil
@@ -61,6 +65,7 @@ func (w *Worker) JPEGInto(lib *JPEG, p Plan, data []byte, width, height int, car
 	status := C.imgvec_jpeg_into(w.native, lib.native, p.native(), p.X.native(), p.Y.native(), pointer(data), C.int64_t(len(data)),
 		C.int32_t(width), C.int32_t(height), cbool(careful), pointer(dst))
 	runtime.KeepAlive(w)
+	w.resized += time.Duration(status.resize_ns)
 	if status.code != C.IMGVEC_OK {
 		return int(status.warnings), statusError(status)
 	}

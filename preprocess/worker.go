@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/csrc"
@@ -18,7 +19,8 @@ type Worker struct {
 	held    int64   // of the budget
 	ctx     context.Context
 	limits  codec.Limits
-	careful bool // of tests: decode also what the crop does not need
+	careful bool          // of tests: decode also what the crop does not need
+	busy    time.Duration // in Into, since it was made
 	broken  error
 }
 
@@ -63,14 +65,26 @@ func (w *Worker) Into(ctx context.Context, dst []uint8, data []byte) (picture Pi
 		return Picture{}, err
 	}
 	w.ctx = ctx
+	start := time.Now()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: the decoder failed on it, which is a bug of imgvec: %v", imgvec.ErrDecode, r)
 		}
 		w.release()
+		w.busy += time.Since(start)
 	}()
 	err = w.into(&picture, dst, data)
 	return picture, err
+}
+
+// Busy is how long the worker has decoded and resized since it was made. JPEG does both at once, row by row: there the
+// share of the resize is an estimate.
+func (w *Worker) Busy() (decode, resize time.Duration) {
+	if w.native == nil {
+		return w.busy, 0
+	}
+	resize = w.native.Resized()
+	return w.busy - resize, resize
 }
 
 func (w *Worker) into(picture *Picture, dst []uint8, data []byte) error {
