@@ -26,7 +26,8 @@ var mayImport = map[string][]string{
 	"internal/testdata":        {},
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
-	"internal/ort":             {"csrc"},
+	"internal/onnx":            {},
+	"internal/ort":             {"csrc", "internal/onnx"}, // the one reader of ONNX files is shared with model
 	"internal/ort/...":         {"internal/ort", "internal/testdata"},
 	"internal/cuda":            {"csrc"},
 	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
@@ -36,8 +37,8 @@ var mayImport = map[string][]string{
 	"preprocess/...":           {"csrc", "preprocess/internal/..."},
 	"cpu":                      {"internal/ort", "csrc"},
 	"gpu":                      {"internal/cuda", "internal/ort", "csrc"},
-	"model":                    {"internal/fetch", "model/..."},
-	"model/...":                {"model/..."},
+	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
+	"model/...":                {"internal/onnx", "model/..."},
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
 	"dataset":                  {"dataset/..."},
 	"dataset/...":              {"dataset/..."},

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/imgvec/imgvec"
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 // openFile opens an ONNX file by its path. Where the folder's manifest speaks of this file, it counts.

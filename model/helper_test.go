@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/imgvec/imgvec/internal/onnx"
 	"github.com/imgvec/imgvec/model/internal/graph"
-	"github.com/imgvec/imgvec/model/internal/onnx"
 )
 
 // recorder keeps the tensors that a builder asks random weights for.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/onnx"
 	"github.com/imgvec/imgvec/model/internal/graph"
-	"github.com/imgvec/imgvec/model/internal/onnx"
 )
 
 // install writes a built graph and its manifest into a model folder: the model first, the manifest last, each whole or

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/imgvec/imgvec"
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 func contains(text, word string) bool { return strings.Contains(text, word) }

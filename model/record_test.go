@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/imgvec/imgvec"
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 func TestRecordedCosinesAreFoundAgain(t *testing.T) {

@@ -3,9 +3,9 @@ package model
 import (
 	"fmt"
 
+	"github.com/imgvec/imgvec/internal/onnx"
 	"github.com/imgvec/imgvec/model/internal/checkpoint"
 	"github.com/imgvec/imgvec/model/internal/graph"
-	"github.com/imgvec/imgvec/model/internal/onnx"
 )
 
 // weights shows a checkpoint to the graph builders under the names that they use.

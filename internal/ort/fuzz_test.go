@@ -21,8 +21,8 @@ func FuzzReadGraph(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		graph, err := readGraph(bytes.NewReader(data), int64(len(data)))
-		if err == nil && graph == nil {
-			t.Error("neither graph nor error")
+		if (err == nil) == (graph == nil) {
+			t.Errorf("graph %v and error %v", graph, err)
 		}
 	})
 }

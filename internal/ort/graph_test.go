@@ -4,9 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/backendtest/tiny"
@@ -62,6 +65,62 @@ func TestReadGraphOfRealModels(t *testing.T) {
 			t.Errorf("%s: %+v", file, graph)
 		}
 	}
+}
+
+// Opening a model must not cost its size: a gigabyte of weights is stepped over.
+func TestReadGraphSkipsTheWeights(t *testing.T) {
+	const weights = 1 << 30
+	path, _ := tiny.Write(t, tiny.Options{})
+	small, err := ort.ReadGraph(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = lastWeight(t, data, weights)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(len(data))+weights); err != nil { // a hole: it takes no room on the disk
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	large, err := ort.ReadGraph(path)
+	runtime.ReadMemStats(&after)
+	if diff := cmp.Diff(small, large); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+		t.Errorf("%d bytes were allocated to read the graph", took)
+	}
+}
+
+// lastWeight moves a model's graph to the file's end and begins a weight of that many bytes at the graph's end.
+func lastWeight(t *testing.T, model []byte, size uint64) []byte {
+	const modelGraph, graphInitializer, tensorName, tensorRaw = 7, 5, 8, 9
+	var others, graph []byte
+	for len(model) > 0 {
+		num, kind, n := protowire.ConsumeTag(model)
+		length := protowire.ConsumeFieldValue(num, kind, model[max(n, 0):])
+		if n < 0 || length < 0 {
+			t.Fatal("the model is no protobuf message")
+		}
+		if field := model[:n+length]; num == modelGraph {
+			graph, _ = protowire.ConsumeBytes(field[n:])
+		} else {
+			others = append(others, field...)
+		}
+		model = model[n+length:]
+	}
+	tensor := protowire.AppendString(protowire.AppendTag(nil, tensorName, protowire.BytesType), "large")
+	tensor = protowire.AppendVarint(protowire.AppendTag(tensor, tensorRaw, protowire.BytesType), size)
+	graph = protowire.AppendTag(slices.Clone(graph), graphInitializer, protowire.BytesType)
+	graph = append(protowire.AppendVarint(graph, uint64(len(tensor))+size), tensor...)
+	others = protowire.AppendTag(others, modelGraph, protowire.BytesType)
+	return append(protowire.AppendVarint(others, uint64(len(graph))+size), graph...)
 }
 
 func TestReadGraphRefuses(t *testing.T) {

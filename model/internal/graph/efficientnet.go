@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 // liteBlock is one stage of inverted residual blocks of EfficientNet-B0, which the Lite family shares.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 // tensor is one image's activation: channels, rows, columns.

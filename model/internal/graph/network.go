@@ -1,6 +1,6 @@
 package graph
 
-import "github.com/imgvec/imgvec/model/internal/onnx"
+import "github.com/imgvec/imgvec/internal/onnx"
 
 // network is a graph while it is built from a checkpoint.
 type network struct {

@@ -3,7 +3,7 @@ package graph
 import (
 	"fmt"
 
-	"github.com/imgvec/imgvec/model/internal/onnx"
+	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 // resnetLayout is one row of the ResNet family, version 1.5: the stride of a bottleneck is on its 3x3 convolution.
