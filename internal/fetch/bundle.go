@@ -59,22 +59,29 @@ func addFile(out *tar.Writer, path string, pin Pin) error {
 }
 
 // Unbundle takes the wheels of a bundle into dir. Every one must be pinned by this version of imgvec and have the
-// pinned hash, and none may be missing; anything else is refused, and no file of it gets its final name.
-func Unbundle(r io.Reader, dir string) error {
+// pinned hash, and none may be missing; anything else is refused. No file gets its final name before its hash is right;
+// those that came before what was refused were right, and stay.
+func Unbundle(ctx context.Context, r io.Reader, dir string) error {
 	pins, err := Wheels()
 	if err != nil {
 		return err
 	}
-	if err := unbundle(r, dir, pins); err != nil {
+	if err := unbundle(ctx, r, dir, pins); err != nil {
 		return fmt.Errorf("imgvec: %w", err)
 	}
 	return nil
 }
 
-func unbundle(r io.Reader, dir string, pins []Pin) error {
+func unbundle(ctx context.Context, r io.Reader, dir string, pins []Pin) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("unpack bundle: %w", err)
 	}
+	unlock, err := Lock(ctx, dir, nil)
+	if err != nil {
+		return fmt.Errorf("unpack bundle: %w", err)
+	}
+	defer unlock()
+	home.Sweep(dir, ".unpack-*")
 	missing := map[string]Pin{}
 	for _, pin := range pins {
 		missing[pin.File] = pin

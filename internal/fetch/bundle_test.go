@@ -27,7 +27,7 @@ func TestBundleRoundTrip(t *testing.T) {
 		t.Error("the same wheels gave two different bundles")
 	}
 	dir := filepath.Join(t.TempDir(), "downloads")
-	if err := unbundle(bytes.NewReader(data), dir, pins); err != nil {
+	if err := unbundle(t.Context(), bytes.NewReader(data), dir, pins); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", t.TempDir()) // no pip: the wheels must do
@@ -54,7 +54,7 @@ func TestUnbundleRefuses(t *testing.T) {
 		"a path outside":  {outside(t), pins, "does not use"},
 	} {
 		dir := t.TempDir()
-		err := unbundle(bytes.NewReader(c.data), dir, c.pins)
+		err := unbundle(t.Context(), bytes.NewReader(c.data), dir, c.pins)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error = %v, want one with %q", name, err, c.want)
 		}
@@ -107,5 +107,19 @@ func TestSetupFromABundle(t *testing.T) {
 	}
 	if len(all) != 4 {
 		t.Errorf("a bundle holds %d wheels, want the three libraries' and the default model's", len(all))
+	}
+}
+
+func TestUnbundleSweepsWhatAKilledOneLeft(t *testing.T) {
+	pins, data := fakeBundle(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".unpack-123"), []byte("half a wheel"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unbundle(t.Context(), bytes.NewReader(data), dir, pins); err != nil {
+		t.Fatal(err)
+	}
+	if left := leftovers(t, dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

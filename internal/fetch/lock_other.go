@@ -4,8 +4,8 @@ package fetch
 
 import "context"
 
-// lock does nothing where there is no flock: two set-ups at once may download the same file twice, and the later
+// Lock does nothing where there is no flock: two set-ups at once may download the same file twice, and the later
 // rename wins.
-func lock(ctx context.Context, _ string, _ func(string)) (unlock func(), err error) {
+func Lock(ctx context.Context, _ string, _ func(string)) (unlock func(), err error) {
 	return func() {}, ctx.Err()
 }

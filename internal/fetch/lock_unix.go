@@ -13,9 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock holds off other processes (and other callers in this one) that fill the same folder, until unlock is called.
+// Lock holds off other processes (and other callers in this one) that fill the same folder, until unlock is called. It
+// waits for them; log, which may be nil, gets one line then. A cancelled ctx ends the wait with its error.
 // The kernel lets go of it when a process dies, so there is nothing stale to clean up.
-func lock(ctx context.Context, dir string, log func(string)) (unlock func(), err error) {
+func Lock(ctx context.Context, dir string, log func(string)) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o644)
 	if err != nil {
 		return nil, err

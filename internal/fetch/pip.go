@@ -26,10 +26,11 @@ var platforms = []string{
 	"manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64",
 }
 
-// pipDownload brings the pin's wheel into dir. pip reads its own configuration files and variables (index, proxy,
-// certificates, extra folders with wheels), and checks the hash a first time.
+// pipDownload brings the pin's wheel into dir, an absolute and fresh folder, where pip runs as well. pip reads its own configuration files and variables (index, proxy,
+// certificates, extra folders with wheels; a relative path among them would be one of dir), and checks the hash a first
+// time.
 func pipDownload(ctx context.Context, pin Pin, dir string) error {
-	pip, err := findPip(ctx)
+	pip, err := findPip(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -45,12 +46,21 @@ func pipDownload(ctx context.Context, pin Pin, dir string) error {
 	for _, platform := range platforms {
 		args = append(args, "--platform", platform)
 	}
-	return run(ctx, pip[0], args)
+	return run(ctx, python(ctx, dir, pip[0], args...))
 }
 
-func run(ctx context.Context, name string, args []string) error {
+// python is a call of a Python program. "python -m pip" runs a pip.py of the folder that it is started in, which may be
+// one with somebody else's files: it is started in dir, and told to look for modules in its own folders only (Python
+// 3.11 and later).
+func python(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "PYTHONSAFEPATH=1")
 	cmd.WaitDelay = 2 * time.Second
+	return cmd
+}
+
+func run(ctx context.Context, cmd *exec.Cmd) error {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
@@ -64,13 +74,12 @@ func run(ctx context.Context, name string, args []string) error {
 	return nil
 }
 
-func findPip(ctx context.Context) ([]string, error) {
+func findPip(ctx context.Context, dir string) ([]string, error) {
 	var tried []string
 	for _, pip := range pips {
 		tried = append(tried, strings.Join(pip, " "))
-		cmd := exec.CommandContext(ctx, pip[0], append(pip[1:len(pip):len(pip)], "--version")...)
-		cmd.WaitDelay = 2 * time.Second
-		if err := cmd.Run(); err == nil {
+		args := append(pip[1:len(pip):len(pip)], "--version")
+		if err := python(ctx, dir, pip[0], args...).Run(); err == nil {
 			return pip, nil
 		}
 		if ctx.Err() != nil {

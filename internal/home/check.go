@@ -1,11 +1,13 @@
 package home
 
 import (
+	"crypto/sha256"
 	"debug/elf"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/imgvec/imgvec"
@@ -36,7 +38,7 @@ func Check(path string) error {
 	if sameStamp(info.ModTime(), entry.MTimeNS) {
 		return nil
 	}
-	sum, err := hashFile(path)
+	sum, err := HashFile(path)
 	if err != nil {
 		return damaged(path, err.Error())
 	}
@@ -54,19 +56,28 @@ func sameStamp(have time.Time, wantNS int64) bool {
 	return have.Nanosecond() == 0 && have.Unix() == wantNS/int64(time.Second)
 }
 
-// entryOf finds path in the manifest of the HOME it lies in: HOME/lib/kind/file.
+// kinds are the folders below HOME/lib.
+var kinds = []string{"onnxruntime", "codecs"}
+
+// entryOf finds path in the manifest of the HOME it lies in: HOME/lib/kind/file. A library that was named may lie
+// anywhere, also in somebody else's lib/onnxruntime beside a manifest.json of another shape, which says nothing of it.
 func entryOf(path string) (Entry, bool, error) {
-	root := filepath.Dir(filepath.Dir(filepath.Dir(path)))
+	kind := filepath.Dir(path)
+	lib := filepath.Dir(kind)
+	if !slices.Contains(kinds, filepath.Base(kind)) || filepath.Base(lib) != "lib" {
+		return Entry{}, false, nil
+	}
+	root := filepath.Dir(lib)
 	entries, err := ReadManifest(root)
+	ours := slices.ContainsFunc(candidates(), func(c candidate) bool { return c.dir == root })
 	if err != nil {
-		return Entry{}, false, err
+		if ours {
+			return Entry{}, false, err
+		}
+		return Entry{}, false, nil
 	}
-	name, err := filepath.Rel(root, path)
-	if err != nil {
-		return Entry{}, false, nil //nolint:nilerr // root is a parent of path; anything else is in no manifest
-	}
-	entry, ok := entries[filepath.ToSlash(name)]
-	return entry, ok, nil
+	entry, ok := entries["lib/"+filepath.Base(kind)+"/"+filepath.Base(path)]
+	return entry, ok && (ours || len(entry.SHA256) == 2*sha256.Size), nil
 }
 
 func checkELF(path string, size int64) error {

@@ -127,6 +127,7 @@ func TestCheckTakesStampsInWholeSeconds(t *testing.T) {
 func TestCheckNamesABrokenManifest(t *testing.T) {
 	path := install(t, true)
 	manifest := filepath.Join(filepath.Dir(path), "..", "..", home.ManifestFile)
+	t.Setenv(home.Env, filepath.Dir(filepath.Clean(manifest)))
 	if err := os.WriteFile(manifest, []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -136,5 +137,49 @@ func TestCheckNamesABrokenManifest(t *testing.T) {
 func TestCheckMissing(t *testing.T) {
 	if err := home.Check(filepath.Join(t.TempDir(), "libx.so")); !errors.Is(err, imgvec.ErrNoRuntime) {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+// A manifest.json is a common name: one of a stranger says nothing about a good library that an option names.
+func TestCheckMindsNoStrangersManifest(t *testing.T) {
+	path := install(t, false)
+	root := filepath.Dir(filepath.Dir(filepath.Dir(path)))
+	for _, text := range []string{`["a"]`, `{"files": ["a"]}`, `{"files": {"lib/onnxruntime/libx.so": "abc"}}`, `{"files": {"lib/onnxruntime/libx.so": {"integrity": "x"}}}`} {
+		if err := os.WriteFile(filepath.Join(root, home.ManifestFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := home.Check(path); err != nil {
+			t.Errorf("beside %s: %v", text, err)
+		}
+	}
+	// An entry of a folder that is not one of HOME's.
+	other := filepath.Join(root, "lib", "python3", "libx.so")
+	if err := os.MkdirAll(filepath.Dir(other), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, other); err != nil {
+		t.Fatal(err)
+	}
+	entry := home.Entry{SHA256: strings.Repeat("0", 64), Size: 1}
+	if err := home.WriteManifest(root, map[string]home.Entry{"lib/python3/libx.so": entry}); err != nil {
+		t.Fatal(err)
+	}
+	if err := home.Check(other); err != nil {
+		t.Errorf("in lib/python3: %v", err)
+	}
+}
+
+func TestWriteManifestSweepsWhatAKilledOneLeft(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, ".manifest-123")
+	kept := touch(t, dir, "manifest.json.bak")
+	if err := home.WriteManifest(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".manifest-123")); err == nil {
+		t.Error("a killed write's file is still there")
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Errorf("the user's own file: %v", err)
 	}
 }

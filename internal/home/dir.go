@@ -22,8 +22,10 @@ const nowhere = "/nonexistent/" + Env + "-is-not-set"
 // Dir is the folder that holds native libraries and models, absolute where the system tells; it need not exist yet.
 // Where there is no user's folder to put it in, it is a path that can't be made and says so.
 func Dir() string {
-	if dirs := candidates(); len(dirs) > 0 {
-		return dirs[0]
+	for _, c := range candidates() {
+		if c.why == "" {
+			return c.dir
+		}
 	}
 	return nowhere
 }
@@ -31,25 +33,34 @@ func Dir() string {
 // Models is the folder of installed models, HOME/models.
 func Models() string { return filepath.Join(Dir(), "models") }
 
-// Libraries is the folder of installed libraries of one kind ("onnxruntime", "codecs"), HOME/lib/kind.
-func Libraries(kind string) string { return filepath.Join(Dir(), "lib", kind) }
+// candidate is a folder that could be HOME.
+type candidate struct {
+	dir  string
+	from *anchor // nil: somebody named it
+	why  string  // it is not HOME though it is there: what is in it is not opened, so nothing should be installed there
+}
 
 // candidates are the folders that could be HOME, best first. One that the variable names is the only one.
-func candidates() []string {
-	var dirs []string
+func candidates() []candidate {
+	var found []candidate
 	if dir := os.Getenv(Env); dir != "" {
-		return []string{absolute(dir)}
+		return []candidate{{dir: absolute(dir)}}
 	}
-	if exe, ok := executableDir(); ok && isDir(filepath.Join(exe, local)) {
-		dirs = append(dirs, filepath.Join(exe, local))
+	add := func(from anchor) {
+		if dir := filepath.Join(from.root, local); isDir(dir) {
+			found = append(found, candidate{dir, &from, from.distrust(dir)})
+		}
 	}
-	if root, ok := moduleRoot(); ok && isDir(filepath.Join(root, local)) {
-		dirs = append(dirs, filepath.Join(root, local))
+	if exe, ok := executable(); ok {
+		add(exe)
+	}
+	if root, ok := moduleRoot(); ok {
+		add(anchor{root, filepath.Join(root, "go.mod")})
 	}
 	if dir, ok := cacheDir(); ok {
-		dirs = append(dirs, dir)
+		found = append(found, candidate{dir: dir, from: &anchor{root: dir}})
 	}
-	return dirs
+	return found
 }
 
 // cacheDir is in the user's cache folder, also where $HOME is not set, as in a bare container.
@@ -65,17 +76,17 @@ func cacheDir() (string, bool) {
 	return filepath.Join(dir, "imgvec"), true
 }
 
-// executableDir is the folder of the running program, links followed, so that a link in ~/bin finds what lies beside
-// the real file.
-func executableDir() (string, bool) {
+// executable is the running program and its folder, links followed, so that a link in ~/bin finds what lies beside the
+// real file.
+func executable() (anchor, bool) {
 	exe, err := os.Executable()
 	if err != nil {
-		return "", false
+		return anchor{}, false
 	}
 	if real, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = real
 	}
-	return filepath.Dir(exe), true
+	return anchor{root: filepath.Dir(exe), proof: exe}, true
 }
 
 // moduleRoot finds this module's source for tests and "go run" only: an installed program must not take libraries from

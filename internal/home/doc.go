@@ -2,8 +2,9 @@
 // opens it.
 //
 // The folder, HOME below, is $IMGVEC_HOME, else the folder third_party beside the executable, else imgvec in the
-// user's cache folder; never in the system's temporary one, where others could put libraries first. Tests and "go run"
-// also find third_party at the module's root. `imgvec setup` fills it:
+// user's cache folder. Tests and "go run" also find third_party at the module's root. Nothing is taken from a folder
+// that nobody named and where others could have put a library first, wherever it lies: see [Search.Find]. What
+// $IMGVEC_HOME, an option or a library's own variable names is taken as it is. `imgvec setup` fills the folder:
 //
 //	HOME/lib/onnxruntime/   ONNX Runtime, the OpenVINO plugin and what it needs
 //	HOME/lib/codecs/        image codecs

@@ -32,7 +32,7 @@ func NewEntry(path string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("imgvec: hash library: %w", err)
 	}
-	sum, err := hashFile(path)
+	sum, err := HashFile(path)
 	if err != nil {
 		return Entry{}, fmt.Errorf("imgvec: hash library: %w", err)
 	}
@@ -55,13 +55,18 @@ func ReadManifest(dir string) (map[string]Entry, error) {
 	return m.Files, nil
 }
 
-// WriteManifest replaces dir's manifest by the given entries (by path below dir, with slashes), whole or not at all.
+// tempManifest are the names under which a manifest is written.
+const tempManifest = ".manifest-*"
+
+// WriteManifest replaces dir's manifest by the given entries (by path below dir, with slashes), whole or not at all, and
+// removes what a killed one left. One at a time: the caller holds the folder's lock.
 func WriteManifest(dir string, entries map[string]Entry) error {
 	text, err := json.MarshalIndent(manifest{Files: entries}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("imgvec: write manifest: %w", err)
 	}
-	temp, err := os.CreateTemp(dir, ManifestFile+".*")
+	Sweep(dir, tempManifest)
+	temp, err := os.CreateTemp(dir, tempManifest)
 	if err != nil {
 		return fmt.Errorf("imgvec: write manifest: %w", err)
 	}
@@ -76,15 +81,30 @@ func WriteManifest(dir string, entries map[string]Entry) error {
 	return nil
 }
 
-func hashFile(path string) (string, error) {
+// HashFile is the SHA-256 of a file's content in lower-case hex.
+func HashFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{file}, make([]byte, 1<<20)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Sweep removes the files and folders of dir whose names match a pattern of filepath.Match: what killed writers left.
+// The caller holds the lock under which such names are made. What can't be removed does no harm and is no error.
+func Sweep(dir, pattern string) {
+	entries, err := os.ReadDir(dir) // not filepath.Glob: the folder's own name may hold a [
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if ok, _ := filepath.Match(pattern, entry.Name()); ok {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
+		}
+	}
 }

@@ -23,10 +23,12 @@ type Search struct {
 type Found struct {
 	Path  string   // absolute; "" where nothing was found
 	By    string   // why this one: "option", an environment variable's name, "executable", "home", "cache"
-	Tried []string // every path looked at, in order, the found one last
+	Tried []string // every path looked at, in order, the found one last; one that was passed over says why
 }
 
 // Find goes through the places in order: Explicit, Env, the executable's folder and its lib/, HOME, the user's cache.
+// Of those, a place that nobody named is passed over where others could have put the library there: everybody can write
+// to it, or it belongs neither to root nor to this user nor to the program's owner.
 // The error wraps imgvec.ErrNoRuntime and lists every path tried. The loader's own search by soname is left to the
 // caller, who must say so in Tried.
 func (s Search) Find() (Found, error) {
@@ -58,7 +60,7 @@ func (s Search) only(found *Found, by, path string) error {
 		return nil
 	}
 	if isDir(path) {
-		if found.look(place{by, path}, s.Files) {
+		if found.look(place{by: by, dir: path}, s.Files) {
 			return nil
 		}
 	} else {
@@ -67,29 +69,38 @@ func (s Search) only(found *Found, by, path string) error {
 	return s.missing(*found, by)
 }
 
-type place struct{ by, dir string }
+type place struct {
+	by, dir string
+	from    *anchor // nil: somebody named it
+}
 
 func (s Search) places() []place {
 	var places []place
-	if exe, ok := executableDir(); ok {
+	if exe, ok := executable(); ok {
 		places = []place{
-			{"executable", exe},
-			{"executable", filepath.Join(exe, "lib")},
-			{"executable", filepath.Join(exe, "lib", s.Kind)},
+			{"executable", exe.root, &exe},
+			{"executable", filepath.Join(exe.root, "lib"), &exe},
+			{"executable", filepath.Join(exe.root, "lib", s.Kind), &exe},
 		}
 	}
-	for i, dir := range candidates() {
-		by := "home"
-		if i > 0 {
-			by = "cache"
+	for _, c := range candidates() {
+		by := "cache"
+		if c.dir == Dir() {
+			by = "home"
 		}
-		places = append(places, place{by, filepath.Join(dir, "lib", s.Kind)})
+		places = append(places, place{by, filepath.Join(c.dir, "lib", s.Kind), c.from})
 	}
 	return places
 }
 
 // look tries every file name in one folder.
 func (f *Found) look(in place, files []string) bool {
+	if in.from != nil {
+		if why := in.from.distrust(in.dir); why != "" {
+			f.Tried = append(f.Tried, notUsed(in.dir, why))
+			return false
+		}
+	}
 	for _, file := range files {
 		pattern := filepath.Join(in.dir, file)
 		if !slices.Contains(f.Tried, pattern) {
@@ -100,10 +111,16 @@ func (f *Found) look(in place, files []string) bool {
 			continue
 		}
 		for _, entry := range entries {
-			if ok, _ := filepath.Match(file, entry.Name()); ok && !entry.IsDir() {
-				f.Path, f.By = filepath.Join(in.dir, entry.Name()), in.by
-				return true
+			if ok, _ := filepath.Match(file, entry.Name()); !ok || entry.IsDir() {
+				continue
 			}
+			path := filepath.Join(in.dir, entry.Name())
+			if info, err := os.Stat(path); in.from != nil && err == nil && writableByAll(info) {
+				f.Tried = append(f.Tried, notUsed(path, "everybody can write to it"))
+				continue
+			}
+			f.Path, f.By = path, in.by
+			return true
 		}
 	}
 	return false

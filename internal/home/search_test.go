@@ -35,8 +35,8 @@ func TestDirIsTheVariables(t *testing.T) {
 	if got := home.Dir(); got != dir {
 		t.Errorf("Dir() = %q, want %q", got, dir)
 	}
-	if got := home.Libraries("codecs"); got != filepath.Join(dir, "lib", "codecs") {
-		t.Errorf("Libraries = %q", got)
+	if got := home.Models(); got != filepath.Join(dir, "models") {
+		t.Errorf("Models() = %q", got)
 	}
 }
 
