@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/onnx":            {},
+	"internal/float16":         {},
 	"internal/ort":             {"csrc", "internal/onnx"}, // the one reader of ONNX files is shared with model
 	"internal/ort/...":         {"internal/ort", "internal/testdata"},
 	"internal/cuda":            {"csrc"},
@@ -35,12 +36,12 @@ var mayImport = map[string][]string{
 	"csrc/...":                 {"csrc"},
 	"preprocess":               {"csrc", "preprocess/internal/..."},
 	"preprocess/...":           {"csrc", "preprocess/internal/..."},
-	"cpu":                      {"internal/ort", "csrc"},
+	"cpu":                      {"internal/ort", "internal/float16", "csrc"},
 	"gpu":                      {"internal/cuda", "internal/ort", "csrc"},
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
-	"model/...":                {"internal/onnx", "model/..."},
+	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
-	"dataset":                  {"dataset/..."},
+	"dataset":                  {"internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
 	"cmd/...":                  {"executor", "preprocess", "dataset", "model", "serve", "internal/measure", "internal/fetch", "cmd/..."},
 }

@@ -3,11 +3,11 @@ package cpu
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/csrc"
+	"github.com/imgvec/imgvec/internal/float16"
 	"github.com/imgvec/imgvec/internal/ort"
 )
 
@@ -77,7 +77,7 @@ func (s *stream) run(b *Backend, batch *imgvec.Batch, from, n, size int) error {
 		return nil
 	}
 	for i, h := range v.out.Float16()[:len(features)] {
-		features[i] = float16(h)
+		features[i] = float16.To(h)
 	}
 	return nil
 }
@@ -127,17 +127,4 @@ func (s *stream) free() error {
 	}
 	*s = stream{session: s.session}
 	return errors.Join(errs...)
-}
-
-// float16 is the number whose IEEE 754 half-precision bits are h.
-func float16(h uint16) float32 {
-	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
-	switch exponent {
-	case 0: // zero and subnormals: fraction * 2^-24
-		f := float32(fraction) / (1 << 24)
-		return math.Float32frombits(math.Float32bits(f) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }

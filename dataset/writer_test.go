@@ -400,43 +400,6 @@ func TestTwoWritersOfOneOutput(t *testing.T) {
 	must(t, first.Finish())
 }
 
-func TestFloat16(t *testing.T) {
-	for bits := range 1 << 16 {
-		h := uint16(bits)
-		v := float16value(h)
-		if h&0x7fff > 0x7c00 {
-			if v == v {
-				t.Fatalf("%04x is %v, want NaN", h, v)
-			}
-			continue
-		}
-		if got := float16bits(v); got != h {
-			t.Fatalf("%04x is %v is %04x", h, v, got)
-		}
-		if h&0x7fff >= 0x7bff {
-			continue
-		}
-		// Half way to the next number goes to the even one, the next float32 on either side to the nearer one.
-		next := float16value(h + 1)
-		middle := v + (next-v)/2
-		even := h + h&1
-		if got := float16bits(middle); got != even {
-			t.Fatalf("%v, half way between %04x and the next, is %04x", middle, h, got)
-		}
-		if low, high := float16bits(math.Nextafter32(middle, v)), float16bits(math.Nextafter32(middle, next)); low != h || high != h+1 {
-			t.Fatalf("beside %v: %04x and %04x, want %04x and %04x", middle, low, high, h, h+1)
-		}
-	}
-	for v, want := range map[float32]uint16{65519: 0x7bff, 65520: 0x7c00, 1e30: 0x7c00, -1e30: 0xfc00, 1e-9: 0, float32(math.Inf(1)): 0x7c00} {
-		if got := float16bits(v); got != want {
-			t.Errorf("%v is %04x, want %04x", v, got, want)
-		}
-	}
-	if got := float16bits(float32(math.NaN())); got&0x7fff != 0x7e00 {
-		t.Errorf("NaN is %04x", got)
-	}
-}
-
 // TestNoArrayWithoutItsIDs: where the ids can't get their name, the array does not get its own either, and an older
 // array that was to be replaced is not left beside them.
 func TestNoArrayWithoutItsIDs(t *testing.T) {

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"os"
 	"path/filepath"
@@ -315,7 +316,7 @@ func TestHalfToFloat(t *testing.T) {
 		if sign == 1 {
 			want = -want
 		}
-		got := float64(halfToFloat(uint16(h)))
+		got := float64(F16.float(binary.LittleEndian.AppendUint16(nil, uint16(h))))
 		if got != want && !(math.IsNaN(got) && math.IsNaN(want)) || math.Signbit(got) != (sign == 1) && !math.IsNaN(got) {
 			t.Fatalf("%04x: %v, expected %v", h, got, want)
 		}

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/imgvec/imgvec/internal/float16"
 )
 
 // DType is the element type of a tensor in a file.
@@ -46,7 +48,7 @@ func (d DType) float(b []byte) float32 {
 	case F32:
 		return math.Float32frombits(le.Uint32(b))
 	case F16:
-		return halfToFloat(le.Uint16(b))
+		return float16.To(le.Uint16(b))
 	case BF16:
 		return math.Float32frombits(uint32(le.Uint16(b)) << 16)
 	case I64:
@@ -59,19 +61,4 @@ func (d DType) float(b []byte) float32 {
 		return float32(int8(b[0]))
 	}
 	return float32(b[0])
-}
-
-// halfToFloat widens an IEEE binary16 number; it is exact.
-func halfToFloat(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exponent := uint32(h>>10) & 31
-	fraction := uint32(h) & 1023
-	switch exponent {
-	case 0: // zero and subnormal: fraction * 2^-24
-		value := float32(fraction) / (1 << 24)
-		return math.Float32frombits(sign | math.Float32bits(value))
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
