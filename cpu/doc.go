@@ -14,6 +14,9 @@
 // [github.com/imgvec/imgvec/internal/ort.OpenVINOVariable] for how to change that. Whether a model holds its accuracy in
 // bf16 is for the caller to know.
 //
+// A quantised model, one with nodes that compute in int8, runs in int8: auto and int8 are that, and every other precision
+// is refused. A model that only stores its weights in int8 is treated like any other.
+//
 // # Threads
 //
 // One session holds the weights and computes as many batches at once as it has streams, one thread each: with as many

@@ -187,7 +187,7 @@ func TestProvidersAgree(t *testing.T) {
 			path := testdata.Path(t, "models/"+c.file)
 			var batches []*imgvec.Batch
 			for _, provider := range providers {
-				b := open(t, path, c.spec, cpu.Options{Provider: provider, Precision: imgvec.FP32, Streams: 2})
+				b := open(t, path, c.spec, cpu.Options{Provider: provider, Precision: c.precision, Streams: 2})
 				if got := b.Info().Precision; got != c.precision {
 					t.Errorf("%s opened in %s", provider, got)
 				}

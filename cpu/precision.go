@@ -22,9 +22,8 @@ func choose(asked imgvec.Precision, provider string, f Features, quantised bool)
 	if provider != "" {
 		c.provider = provider
 	}
-	if quantised && asked != imgvec.BF16 && asked != imgvec.FP16 {
-		c.precision, c.reason = imgvec.INT8, "int8: the model is quantised"
-		return c, nil
+	if quantised {
+		return c.quantised(asked)
 	}
 	switch asked {
 	case "", imgvec.PrecisionAuto:
@@ -44,8 +43,24 @@ func choose(asked imgvec.Precision, provider string, f Features, quantised bool)
 	case imgvec.INT8:
 		return choice{}, refuse(asked, errors.New("the model is not quantised"))
 	}
-	return choice{}, refuse(asked, errors.New("it is unknown"))
+	return choice{}, refuse(asked, errUnknown)
 }
+
+// quantised is int8, the only precision of a model that computes in it: its rounding to int8 is part of the graph. A model
+// that merely stores int8 weights (DequantizeLinear alone) is no such model.
+func (c choice) quantised(asked imgvec.Precision) (choice, error) {
+	switch asked {
+	case "", imgvec.PrecisionAuto, imgvec.INT8:
+		c.precision, c.reason = imgvec.INT8, "int8: the model is quantised"
+		return c, nil
+	case imgvec.FP32, imgvec.BF16, imgvec.FP16:
+		return choice{}, refuse(asked, fmt.Errorf("the model is quantised and computes in int8 whatever is asked; use %s or %s",
+			imgvec.PrecisionAuto, imgvec.INT8))
+	}
+	return choice{}, refuse(asked, errUnknown)
+}
+
+var errUnknown = errors.New("it is unknown")
 
 var errNotAsked = fmt.Errorf("it needs OpenVINO, and provider %q was asked for", CPU)
 

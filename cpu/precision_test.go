@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 
@@ -51,16 +50,19 @@ func TestChoice(t *testing.T) {
 		"bf16, other":             {"bf16", "", other, false, nil, choice{reason: "no AMX-BF16"}},
 		"bf16, Zen 4, missing":    {"bf16", "", zen4, false, missing, choice{reason: "a part is missing"}},
 		"bf16, provider cpu":      {"bf16", CPU, zen4, false, nil, choice{reason: "needs OpenVINO"}},
-		"bf16, quantised, AMX":    {"bf16", "", xeonAMX, true, nil, choice{OpenVINO, imgvec.BF16, imgvec.BF16, ""}},
+		"bf16, quantised, AMX":    {"bf16", "", xeonAMX, true, nil, choice{reason: "use auto or int8"}},
+		"bf16, quantised, Zen 3":  {"bf16", "", zen3, true, nil, choice{reason: "use auto or int8"}},
 		"auto, quantised":         {"auto", "", xeonAMX, true, nil, choice{OpenVINO, imgvec.INT8, imgvec.FP32, "quantised"}},
 		"auto, quantised, Zen 4":  {"auto", "", zen4, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
 		"auto, quantised, Zen 3":  {"auto", "", zen3, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
 		"quantised, missing":      {"auto", "", xeonAMX, true, missing, choice{CPU, imgvec.INT8, imgvec.FP32, "a part is missing"}},
-		"fp32 of a quantised one": {"fp32", "", zen4, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"fp32 of a quantised one": {"fp32", "", zen4, true, nil, choice{reason: "use auto or int8"}},
+		"zero value, quantised":   {"", CPU, zen4, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
+		"unknown, quantised":      {"fp8", "", zen4, true, nil, choice{reason: "unknown"}},
 		"int8, quantised":         {"int8", "", zen3, true, nil, choice{CPU, imgvec.INT8, imgvec.FP32, "quantised"}},
 		"int8, not quantised":     {"int8", "", zen4, false, nil, choice{reason: "not quantised"}},
 		"fp16":                    {"fp16", "", xeonAMX, false, nil, choice{reason: "fp16"}},
-		"fp16, quantised":         {"fp16", "", xeonAMX, true, nil, choice{reason: "fp16"}},
+		"fp16, quantised":         {"fp16", "", xeonAMX, true, nil, choice{reason: "use auto or int8"}},
 		"one that nobody knows":   {"fp8", "", zen4, false, nil, choice{reason: "unknown"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,21 +99,5 @@ func TestParseCPUInfo(t *testing.T) {
 func TestOpenVINOVersion(t *testing.T) {
 	if got := openvinoVersion("/nowhere/plugin.so"); got != "" {
 		t.Errorf("version %q of nothing", got)
-	}
-}
-
-func TestFloat16(t *testing.T) {
-	for bits, want := range map[uint16]float32{
-		0x0000: 0, 0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0400: 6.103515625e-05, 0x0001: 5.9604644775390625e-08, 0x8001: -5.9604644775390625e-08, 0x3555: 0.333251953125,
-	} {
-		if got := float16(bits); got != want {
-			t.Errorf("float16(%#04x) = %v, want %v", bits, got, want)
-		}
-	}
-	if inf := float16(0x7c00); inf <= 65504 {
-		t.Errorf("infinity is %v", inf)
-	}
-	if nan := float64(float16(0x7e00)); !math.IsNaN(nan) {
-		t.Errorf("NaN is %v", nan)
 	}
 }

@@ -131,8 +131,29 @@ func TestOptionsRefused(t *testing.T) {
 	wantError(t, err, imgvec.ErrPrecision, "fp16")
 	_, err = cpu.Open(t.Context(), path, spec, cpu.Options{Precision: imgvec.INT8})
 	wantError(t, err, imgvec.ErrPrecision, "not quantised")
+	quantised, spec := tiny.Write(t, tiny.Options{Weird: tiny.QDQ})
+	for _, precision := range []imgvec.Precision{imgvec.FP32, imgvec.BF16, imgvec.FP16} {
+		_, err = cpu.Open(t.Context(), quantised, spec, cpu.Options{Precision: precision})
+		wantError(t, err, imgvec.ErrPrecision, "use auto or int8")
+	}
 	_, err = cpu.Open(t.Context(), path+".none", spec, cpu.Options{})
 	wantError(t, err, imgvec.ErrModel, "no such file")
+}
+
+// A model that only stores its weights in int8 computes in float, so it may be told in which.
+func TestStoredInt8IsNotQuantised(t *testing.T) {
+	path, spec := tiny.Write(t, tiny.Options{Weird: tiny.StoredInt8})
+	for _, precision := range []imgvec.Precision{imgvec.FP32, imgvec.BF16} {
+		t.Run(string(precision), func(t *testing.T) {
+			needsPrecision(t, cpu.OpenVINO, precision)
+			b := open(t, path, spec, cpu.Options{Provider: cpu.OpenVINO, Precision: precision})
+			if got := b.Info().Precision; got != precision {
+				t.Errorf("it was opened in %s", got)
+			}
+		})
+	}
+	_, err := cpu.Open(t.Context(), path, spec, cpu.Options{Precision: imgvec.INT8})
+	wantError(t, err, imgvec.ErrPrecision, "not quantised")
 }
 
 func TestBatchOfAnotherModel(t *testing.T) {

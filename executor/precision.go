@@ -19,6 +19,9 @@ func cpuPrecision(m *model.Model, asked imgvec.Precision) (ask imgvec.Precision,
 	if asked != "" && asked != imgvec.PrecisionAuto {
 		return asked, nothing
 	}
+	if _, quantised := m.Cosine(cpu.CPU, imgvec.INT8); quantised {
+		return imgvec.PrecisionAuto, nothing // int8 is all that it has, whatever was once recorded of it under bf16
+	}
 	cosine, known := m.Cosine(cpu.OpenVINO, imgvec.BF16)
 	switch {
 	case !known:

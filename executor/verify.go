@@ -14,7 +14,7 @@ import (
 	"github.com/imgvec/imgvec/preprocess"
 )
 
-// sameFeatures is the cosine from which on two fp32 feature vectors of one picture count as the same.
+// sameFeatures is the cosine from which on two feature vectors of one picture count as the same.
 const sameFeatures = 0.99999
 
 // VerifyOptions say how Verify works; the zero value is the default.
@@ -55,24 +55,32 @@ func (r VerifyReport) OK() bool {
 	return !r.Reference.Recorded || r.Reference.CropSame && r.Reference.Cosine >= sameFeatures
 }
 
-// candidates are the sessions that Verify measures. What a machine lacks is skipped with the reason.
-var candidates = []struct {
+// candidate is a session that Verify measures. What a machine lacks is skipped with the reason.
+type candidate struct {
 	provider  string
 	precision imgvec.Precision
-}{
-	{cpu.CPU, imgvec.FP32},
-	{cpu.OpenVINO, imgvec.FP32},
-	{cpu.OpenVINO, imgvec.BF16},
+}
+
+// reference is the session that the others are compared with. ONNX Runtime's own provider computes in fp32 where the
+// choice is left to it, and in int8 where the model is quantised, which it can't be kept from.
+var reference = candidate{cpu.CPU, imgvec.PrecisionAuto}
+
+// candidates are the sessions to compare with a reference in that precision.
+func candidates(reference imgvec.Precision) []candidate {
+	if reference == imgvec.INT8 {
+		return []candidate{{cpu.OpenVINO, imgvec.INT8}} // it has no other precision
+	}
+	return []candidate{{cpu.OpenVINO, imgvec.FP32}, {cpu.OpenVINO, imgvec.BF16}}
 }
 
 // Verify measures how well each execution provider of this machine keeps the model's features at each precision: the
-// cosine to fp32 on ONNX Runtime's own CPU provider, over model.ReferencePictures. The cosines are recorded in the
-// model's folder, where Open finds them when it chooses a precision. It also computes the folder's reference picture
+// cosine to fp32 on ONNX Runtime's own CPU provider, over model.ReferencePictures; to int8 on it where the model is
+// quantised. The cosines are recorded in the model's folder, where Open finds them when it chooses a precision. It also computes the folder's reference picture
 // anew and compares its pixels and its features; a difference is no error but stands in the report.
 func Verify(ctx context.Context, m *model.Model, opts VerifyOptions) (VerifyReport, error) {
-	v := &verification{ctx: ctx, m: m, opts: opts}
+	v := &verification{m: m, opts: opts}
 	v.report.Model = m.Name
-	err := v.run()
+	err := v.run(ctx)
 	if err != nil {
 		err = fmt.Errorf("imgvec: verify model %q: %w", m.Name, err)
 	}
@@ -80,25 +88,28 @@ func Verify(ctx context.Context, m *model.Model, opts VerifyOptions) (VerifyRepo
 }
 
 type verification struct {
-	ctx    context.Context
 	m      *model.Model
 	opts   VerifyOptions
 	report VerifyReport
 
 	pictures  [][]byte
 	crops     []uint8   // [pictures, height, width, 3]
-	reference []float32 // [pictures, dim], fp32 on ONNX Runtime's CPU provider
+	reference []float32 // [pictures, dim], of the reference session
 	version   string    // of the latter
 }
 
-func (v *verification) run() error {
+func (v *verification) run(ctx context.Context) error {
 	v.pictures = model.ReferencePictures()
 	v.report.Pictures = len(v.pictures)
-	if err := v.prepare(); err != nil {
+	if err := v.prepare(ctx); err != nil {
 		return err
 	}
-	for _, c := range candidates {
-		if err := v.measure(c.provider, c.precision); err != nil {
+	precision, err := v.measure(ctx, reference)
+	if err != nil {
+		return err
+	}
+	for _, c := range candidates(precision) {
+		if _, err := v.measure(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -106,7 +117,7 @@ func (v *verification) run() error {
 }
 
 // prepare turns the pictures into pixels once, for all sessions.
-func (v *verification) prepare() error {
+func (v *verification) prepare(ctx context.Context) error {
 	pre, err := preprocess.New(v.m.Spec.Preset, v.opts.Preprocess)
 	if err != nil {
 		return err
@@ -116,44 +127,44 @@ func (v *verification) prepare() error {
 	size := v.m.Spec.ImageLen()
 	v.crops = make([]uint8, size*len(v.pictures))
 	for i, picture := range v.pictures {
-		if _, err := w.Into(v.ctx, v.crops[i*size:(i+1)*size], picture); err != nil {
+		if _, err := w.Into(ctx, v.crops[i*size:(i+1)*size], picture); err != nil {
 			return fmt.Errorf("reference picture %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-// measure runs the pictures through one session. The first one is the reference, and must work.
-func (v *verification) measure(provider string, precision imgvec.Precision) error {
-	features, info, err := v.features(provider, precision)
+// measure runs the pictures through one session and tells its precision. The first one is the reference, and must work.
+func (v *verification) measure(ctx context.Context, c candidate) (imgvec.Precision, error) {
+	features, info, err := v.features(ctx, c)
 	if err != nil {
 		lacking := errors.Is(err, imgvec.ErrPrecision) || errors.Is(err, imgvec.ErrNoDevice) || errors.Is(err, imgvec.ErrNoRuntime)
 		if v.reference == nil || !lacking {
-			return err
+			return "", err
 		}
-		v.report.Skipped = append(v.report.Skipped, VerifySkip{provider, precision, err.Error()})
-		return nil
+		v.report.Skipped = append(v.report.Skipped, VerifySkip{c.provider, c.precision, err.Error()})
+		return "", nil
 	}
+	found := model.Cosine{Provider: c.provider, Version: version(c.provider, info), Precision: info.Precision, Pictures: len(v.pictures), Min: 1}
 	if v.reference == nil {
-		v.reference, v.version = features, version(provider, info)
+		v.reference, v.version = features, found.Version
 	}
-	c := model.Cosine{Provider: provider, Version: version(provider, info), Precision: info.Precision, Pictures: len(v.pictures), Min: 1}
 	for i := range v.pictures {
 		cos := cosine(v.row(v.reference, i), v.row(features, i))
-		c.Min = min(c.Min, cos)
-		c.Mean += cos / float64(len(v.pictures))
+		found.Min = min(found.Min, cos)
+		found.Mean += cos / float64(len(v.pictures))
 	}
-	v.report.Cosines = append(v.report.Cosines, c)
+	v.report.Cosines = append(v.report.Cosines, found)
 	if v.opts.DryRun {
-		return nil
+		return info.Precision, nil
 	}
-	return v.m.Record(c)
+	return info.Precision, v.m.Record(found)
 }
 
 // features are those of all pictures in one kind of session.
-func (v *verification) features(provider string, precision imgvec.Precision) (features []float32, info cpu.Info, err error) {
-	backend, err := cpu.Open(v.ctx, v.m.Path, v.m.Spec, cpu.Options{
-		Provider: provider, Precision: precision, Streams: 1, LibraryDir: v.opts.LibraryDir,
+func (v *verification) features(ctx context.Context, c candidate) (features []float32, info cpu.Info, err error) {
+	backend, err := cpu.Open(ctx, v.m.Path, v.m.Spec, cpu.Options{
+		Provider: c.provider, Precision: c.precision, Streams: 1, LibraryDir: v.opts.LibraryDir,
 	})
 	if err != nil {
 		return nil, info, err
@@ -172,7 +183,7 @@ func (v *verification) features(provider string, precision imgvec.Precision) (fe
 			return nil, info, err
 		}
 		batch.SetLen(to - from)
-		if err := backend.Run(v.ctx, batch); err != nil {
+		if err := backend.Run(ctx, batch); err != nil {
 			return nil, info, err
 		}
 	}

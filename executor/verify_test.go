@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,82 @@ func TestVerifyRecordsCosinesAndTheReference(t *testing.T) {
 	if err != nil || !second.OK() || !second.Reference.Recorded || second.Reference.Cosine < 0.99999 {
 		t.Errorf("second time: %+v, %v", second.Reference, err)
 	}
+}
+
+// A quantised model has no fp32 to compare with: it is measured in int8, and nothing is said of other precisions.
+func TestVerifyOfAQuantisedModel(t *testing.T) {
+	m := quantisedModel(t)
+	report, err := executor.Verify(t.Context(), m, executor.VerifyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Cosines)+len(report.Skipped) != 2 || !report.OK() {
+		t.Errorf("report: %+v", report)
+	}
+	for _, c := range report.Cosines {
+		if c.Precision != imgvec.INT8 || c.Provider == cpu.CPU && c.Min < 0.99999 || c.Min < 0.9 {
+			t.Errorf("cosine: %+v", c)
+		}
+	}
+	for _, s := range report.Skipped {
+		if s.Precision != imgvec.INT8 || strings.Contains(s.Reason, "quantised") {
+			t.Errorf("skipped: %+v", s)
+		}
+	}
+	second, err := executor.Verify(t.Context(), m, executor.VerifyOptions{})
+	if err != nil || !second.OK() || !second.Reference.Recorded {
+		t.Errorf("second time: %+v, %v", second.Reference, err)
+	}
+}
+
+func TestPrecisionOfAQuantisedModel(t *testing.T) {
+	m := quantisedModel(t)
+	// As an earlier version recorded it, which ran the model in int8 under bf16's name.
+	for provider, precision := range map[string]imgvec.Precision{cpu.CPU: imgvec.INT8, cpu.OpenVINO: imgvec.BF16} {
+		if err := m.Record(model.Cosine{Provider: provider, Version: "1", Precision: precision, Min: 0.98, Mean: 0.99, Pictures: 32}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, asked := range []imgvec.Precision{"", imgvec.PrecisionAuto, imgvec.INT8} {
+		e, err := executor.OpenModel(t.Context(), m, executor.Options{Device: "cpu", Precision: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Stats().Precision; got != string(imgvec.INT8) {
+			t.Errorf("asked for %q: %s", asked, got)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, asked := range []imgvec.Precision{imgvec.FP32, imgvec.BF16, imgvec.FP16} {
+		e, err := executor.OpenModel(t.Context(), m, executor.Options{Device: "cpu", Precision: asked})
+		if !errors.Is(err, imgvec.ErrPrecision) || !strings.Contains(err.Error(), "use auto or int8") {
+			t.Errorf("asked for %s: %v", asked, err)
+		}
+		if err == nil {
+			_ = e.Close()
+		}
+	}
+}
+
+// quantisedModel is a copy of a real one, with a home of its own for its records.
+func quantisedModel(t *testing.T) *model.Model {
+	t.Helper()
+	testdata.Home(t)
+	data, err := os.ReadFile(testdata.Path(t, "models/mobilenetv2-12-int8.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Open(path, model.OpenOptions{Output: "output", Home: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestVerifySeesAChangedReference(t *testing.T) {

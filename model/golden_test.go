@@ -116,7 +116,7 @@ func run(t *testing.T, m *model.Model, output string, dim int, pixels []uint8) [
 	testdata.Home(t)
 	spec := m.Spec
 	spec.Feature, spec.Dim = output, dim
-	backend, err := cpu.Open(context.Background(), m.Path, spec, cpu.Options{Provider: cpu.CPU, Precision: imgvec.FP32})
+	backend, err := cpu.Open(context.Background(), m.Path, spec, cpu.Options{Provider: cpu.CPU})
 	if errors.Is(err, imgvec.ErrNoRuntime) {
 		testdata.Require(t, "ort", err.Error())
 	}
