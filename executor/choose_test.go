@@ -32,8 +32,8 @@ func isClosed(b *fake.Backend) bool { return errors.Is(b.Register(nil), imgvec.E
 
 func TestAutoTakesEveryGPU(t *testing.T) {
 	var opened []*fake.Backend
-	o := opening{ctx: t.Context(), m: &model.Model{}, gpus: twoGPUs(nil, &opened)}
-	if err := o.open(imgvec.Devices{Kind: imgvec.DeviceAuto}); err != nil {
+	o := opening{m: &model.Model{}, gpus: twoGPUs(nil, &opened)}
+	if err := o.open(t.Context(), imgvec.Devices{Kind: imgvec.DeviceAuto}); err != nil {
 		t.Fatal(err)
 	}
 	if len(o.instances) != 2 || o.instances[1].name != "cuda:1" || o.workers < 5 || o.about.Device != "cuda:0, cuda:1" {
@@ -44,8 +44,8 @@ func TestAutoTakesEveryGPU(t *testing.T) {
 func TestABrokenGPU(t *testing.T) {
 	broken := errors.New("driver too old")
 	var opened []*fake.Backend
-	o := opening{ctx: t.Context(), m: &model.Model{}, gpus: twoGPUs(broken, &opened)}
-	if err := o.open(imgvec.Devices{Kind: imgvec.DeviceCUDA}); !errors.Is(err, broken) {
+	o := opening{m: &model.Model{}, gpus: twoGPUs(broken, &opened)}
+	if err := o.open(t.Context(), imgvec.Devices{Kind: imgvec.DeviceCUDA}); !errors.Is(err, broken) {
 		t.Errorf("cuda: %v", err)
 	}
 	if len(opened) != 1 || !isClosed(opened[0]) || len(o.instances) != 0 {
@@ -56,8 +56,8 @@ func TestABrokenGPU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = opening{ctx: t.Context(), m: m, gpus: twoGPUs(broken, &opened), config: config{spec: m.Spec}}
-	if err := o.open(imgvec.Devices{Kind: imgvec.DeviceAuto}); err != nil {
+	o = opening{m: m, gpus: twoGPUs(broken, &opened), config: config{spec: m.Spec}}
+	if err := o.open(t.Context(), imgvec.Devices{Kind: imgvec.DeviceAuto}); err != nil {
 		t.Fatalf("auto: %v", err)
 	}
 	defer o.closeAll() //nolint:errcheck // not what is tested

@@ -48,13 +48,13 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 	if err != nil {
 		return nil, err
 	}
-	o := opening{ctx: ctx, m: m, opts: opts, gpus: realGPUs, config: opts.config(m.Spec)}
+	o := opening{m: m, opts: opts, gpus: realGPUs, config: opts.config(m.Spec)}
 	o.about = Stats{Model: m.Name, SHA256: m.SHA256, Decoder: pre.Decoder()}
 	o.decoder = func() decoder { return newImageDecoder(pre.NewWorker()) }
 	if m.Note != "" {
 		o.notes = append(o.notes, "model "+m.Name+": "+m.Note)
 	}
-	if err := o.open(devices); err != nil {
+	if err := o.open(ctx, devices); err != nil {
 		return nil, err
 	}
 	return assemble(o.config)
@@ -63,7 +63,6 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 // opening collects the parts of an executor.
 type opening struct {
 	config
-	ctx  context.Context
 	m    *model.Model
 	opts Options
 	gpus gpus
@@ -79,12 +78,12 @@ type gpus struct {
 var realGPUs = gpus{gpu.Probe, gpu.Devices, gpu.Open}
 
 // open opens the chosen devices. The CPU takes the place of GPUs only where the choice was left to us.
-func (o *opening) open(d imgvec.Devices) error {
+func (o *opening) open(ctx context.Context, d imgvec.Devices) error {
 	switch d.Kind {
 	case imgvec.DeviceCPU:
-		return o.openCPU()
+		return o.openCPU(ctx)
 	case imgvec.DeviceCUDA:
-		if err := o.openGPUs(d.IDs); err != nil {
+		if err := o.openGPUs(ctx, d.IDs); err != nil {
 			return fmt.Errorf("imgvec: open device %q: %w; use device %q, or %q for what is there",
 				d, err, imgvec.DeviceCPU, imgvec.DeviceAuto)
 		}
@@ -92,25 +91,25 @@ func (o *opening) open(d imgvec.Devices) error {
 	}
 	err := o.gpus.probe()
 	if err == nil {
-		if err = o.openGPUs(nil); err == nil {
+		if err = o.openGPUs(ctx, nil); err == nil {
 			return nil
 		}
 	}
-	if o.ctx.Err() != nil {
-		return cause(o.ctx)
+	if ctx.Err() != nil {
+		return cause(ctx)
 	}
 	o.notes = append(o.notes, fmt.Sprintf("device %s chose the CPU: %v", imgvec.DeviceAuto, err))
-	return o.openCPU()
+	return o.openCPU(ctx)
 }
 
 // openGPUs opens one instance on each device of the given ids, on all devices for none. All or nothing.
-func (o *opening) openGPUs(ids []string) error {
+func (o *opening) openGPUs(ctx context.Context, ids []string) error {
 	names, err := o.gpus.devices(ids)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		backend, err := o.gpus.open(o.ctx, o.m.Path, o.m.Spec, gpu.Options{
+		backend, err := o.gpus.open(ctx, o.m.Path, o.m.Spec, gpu.Options{
 			Device: name, Precision: o.opts.Precision, Streams: o.opts.Streams, LibraryDir: o.opts.LibraryDir,
 		})
 		if err != nil {
@@ -137,9 +136,9 @@ func (o *opening) closeAll() error {
 }
 
 // openCPU opens one instance that has as many streams as there are workers.
-func (o *opening) openCPU() error {
+func (o *opening) openCPU(ctx context.Context) error {
 	precision, why := cpuPrecision(o.m, o.opts.Precision)
-	backend, err := cpu.Open(o.ctx, o.m.Path, o.m.Spec, cpu.Options{
+	backend, err := cpu.Open(ctx, o.m.Path, o.m.Spec, cpu.Options{
 		Precision: precision, Streams: o.opts.Streams, LibraryDir: o.opts.LibraryDir,
 	})
 	if err != nil {

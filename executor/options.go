@@ -12,9 +12,6 @@ import (
 // defaultMaxQueueDelay is for how long a batch that is not full waits for more images of a slow input.
 const defaultMaxQueueDelay = 20 * time.Millisecond
 
-// defaultMaxBytes is the limit on an encoded image where preprocess.Options has none.
-const defaultMaxBytes = 64 << 20
-
 // Options say what an executor runs, where and how. The zero value is the default model on the best device in the best
 // precision that holds its accuracy.
 type Options struct {
@@ -76,7 +73,7 @@ func (o Options) config(spec imgvec.Spec) config {
 		c.delay = defaultMaxQueueDelay
 	}
 	if c.maxRead <= 0 {
-		c.maxRead = defaultMaxBytes
+		c.maxRead = preprocess.DefaultMaxBytes
 	}
 	return c
 }

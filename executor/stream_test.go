@@ -73,23 +73,31 @@ func TestMillionItems(t *testing.T) {
 }
 
 func TestOneSlowImageHoldsTheOthersBack(t *testing.T) {
-	var count, most atomic.Int64
+	const bound = 2 * 4 * 8 // twice the ring's tickets
+	var count atomic.Int64
+	var over, released atomic.Bool
 	release := make(chan bool)
 	e := open(t, func(s *setup) {
 		s.dec.count = &count
 		s.dec.before = func(_ context.Context, picture []byte) {
+			if n := count.Load(); n > bound && !released.Load() { // in this order: n is from before the release
+				over.Store(true)
+			}
 			if bytes.Equal(picture, data(0)) {
 				<-release
 			}
 		}
 	})
-	const bound = 2 * 4 * 8 // twice the ring's tickets
-	go func() {             // until nothing has moved for a while
-		for last := int64(-1); last != count.Load(); time.Sleep(50 * time.Millisecond) {
-			last = count.Load()
+	go func() {
+		defer close(release)
+		defer released.Store(true)
+		for end := time.Now().Add(time.Minute); count.Load() < bound/2; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("%d images were decoded behind a slow one in a minute, want most of %d", count.Load(), bound)
+				return
+			}
 		}
-		most.Store(count.Load())
-		close(release)
+		time.Sleep(50 * time.Millisecond) // a chance to go too far; on a loaded machine it is a smaller one
 	}()
 	n := 0
 	for _, err := range e.Stream(context.Background(), items(1000)) {
@@ -98,8 +106,8 @@ func TestOneSlowImageHoldsTheOthersBack(t *testing.T) {
 		}
 		n++
 	}
-	if got := most.Load(); got > bound || got < bound/2 {
-		t.Errorf("%d images were decoded behind a slow one, want at most %d and most of them", got, bound)
+	if over.Load() {
+		t.Errorf("over %d images were decoded behind a slow one", bound)
 	}
 	if n != 1000 {
 		t.Errorf("%d results", n)
