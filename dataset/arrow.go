@@ -1,7 +1,10 @@
 package dataset
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,13 +19,20 @@ const (
 )
 
 // arrowWriter writes Arrow's IPC file or stream format.
+//
+// Somebody may be reading a stream. It gets the schema at once, and rows when they are old enough: by a timer, since
+// the next row may never come.
 type arrowWriter struct {
-	dst    sink
-	ipc    ipcWriter
-	cols   *columns
-	limit  int
-	delay  time.Duration // 0: none
-	oldest time.Time     // when the first row of the batch came
+	dst   sink
+	limit int
+	delay time.Duration // 0: none
+
+	mu    sync.Mutex // of what follows: the timer's goroutine flushes too
+	ipc   ipcWriter
+	cols  *columns
+	timer *time.Timer // runs while rows wait
+	late  error       // of a flush by the timer
+	done  bool
 }
 
 type ipcWriter interface {
@@ -32,33 +42,87 @@ type ipcWriter interface {
 
 func newArrowWriter(dst sink, format Format, meta Meta, dtype DType) (*arrowWriter, error) {
 	schema := meta.schema(dtype)
-	w := &arrowWriter{dst: dst, cols: newColumns(schema, meta.Dim, dtype)}
+	w := &arrowWriter{dst: dst, cols: newColumns(schema, meta.Dim, dtype), limit: recordBytes}
 	if format == ArrowStream {
-		w.ipc, w.limit, w.delay = ipc.NewWriter(onlyWriter{dst}, ipc.WithSchema(schema)), streamBytes, streamDelay
-		return w, nil
+		return w, w.startStream(schema)
 	}
 	file, err := ipc.NewFileWriter(onlyWriter{dst}, ipc.WithSchema(schema))
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: create arrow: %w", err)
 	}
-	w.ipc, w.limit = file, recordBytes
+	w.ipc = file
 	return w, nil
 }
 
+// startStream writes the schema. Arrow's writer would do that with the first rows; so another one writes it, and what
+// the writer of the rows says of it is left out.
+func (w *arrowWriter) startStream(schema *arrow.Schema) error {
+	var head bytes.Buffer
+	if err := ipc.NewWriter(&head, ipc.WithSchema(schema)).Close(); err != nil {
+		return fmt.Errorf("imgvec: create arrow: %w", err)
+	}
+	const end = 8 // bytes of the mark of the stream's end
+	head.Truncate(head.Len() - end)
+	w.ipc, w.limit = ipc.NewWriter(&without{w.dst, head.Len()}, ipc.WithSchema(schema)), streamBytes
+	if _, live := w.dst.(*stream); live {
+		w.delay = streamDelay
+	}
+	_, err := w.dst.Write(head.Bytes())
+	return w.dst.explain(err)
+}
+
+// without leaves out the first bytes of what is written.
+type without struct {
+	w    io.Writer
+	left int
+}
+
+func (w *without) Write(p []byte) (int, error) {
+	skip := min(w.left, len(p))
+	w.left -= skip
+	if skip == len(p) {
+		return skip, nil
+	}
+	n, err := w.w.Write(p[skip:])
+	return skip + n, err
+}
+
 func (w *arrowWriter) Write(r Row) error {
-	if w.cols.rows == 0 && w.delay > 0 {
-		w.oldest = time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.late != nil {
+		return w.late
 	}
 	if err := w.cols.add(&r); err != nil {
 		return err
 	}
-	if w.cols.bytes >= w.limit || w.delay > 0 && time.Since(w.oldest) >= w.delay {
+	if w.cols.bytes >= w.limit {
 		return w.flush()
+	}
+	if w.delay > 0 && w.timer == nil {
+		w.timer = time.AfterFunc(w.delay, w.flushLate)
 	}
 	return nil
 }
 
+// flushLate is the timer's. One that has just been stopped may still come: then it flushes younger rows, or none.
+func (w *arrowWriter) flushLate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.done && w.late == nil {
+		w.late = w.flush()
+	}
+}
+
+func (w *arrowWriter) stopTimer() {
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+}
+
 func (w *arrowWriter) flush() error {
+	w.stopTimer()
 	if w.cols.rows == 0 {
 		return nil
 	}
@@ -72,13 +136,28 @@ func (w *arrowWriter) flush() error {
 }
 
 func (w *arrowWriter) Finish() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.late != nil {
+		return w.late
+	}
 	if err := w.flush(); err != nil {
 		return err
 	}
+	w.done = true
 	if err := w.ipc.Close(); err != nil {
 		return w.dst.explain(err)
 	}
 	return w.dst.finish()
 }
 
-func (w *arrowWriter) Abort() error { return w.dst.abort() }
+func (w *arrowWriter) Abort() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = true
+	w.stopTimer()
+	return w.dst.abort()
+}
+
+// Discard stays away from the lock, which a Write to a reader that does not read may hold.
+func (w *arrowWriter) Discard() bool { return w.dst.discard() }

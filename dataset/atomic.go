@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,9 @@ func CheckOutput(output string, force bool) error {
 		return err
 	}
 	_, err := checkPath(output, force)
+	if format, _ := FormatOf(output); err == nil && format == NPY {
+		_, err = checkPath(idsOf(output), force || orphaned(output))
+	}
 	return err
 }
 
@@ -80,6 +84,8 @@ func checkFolder(output, dir string) error {
 
 // atomicFile is a file that stands under a temporary name until it is whole. It holds a lock on that file as long as
 // it lives, which tells later runs that the file is not left over.
+//
+// One goroutine writes. drop may come from another, while finish waits for a slow disk.
 type atomicFile struct {
 	output, final, temp string
 	force               bool
@@ -87,6 +93,17 @@ type atomicFile struct {
 	buf                 *bufio.Writer
 	written             int64
 	closed              bool
+	disk                disk
+
+	mu      sync.Mutex // of what follows, held while the file gets or loses a name
+	placed  bool       // it stands under its final name
+	dropped bool       // it never will
+}
+
+// disk is what may take its time; tests put theirs in its place.
+type disk struct {
+	sync   func(*os.File) error
+	folder func(dir string) error
 }
 
 func createFile(output string, force bool) (*atomicFile, error) {
@@ -94,7 +111,7 @@ func createFile(output string, force bool) (*atomicFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &atomicFile{output: output, final: final, temp: tempName(final, os.Getpid()), force: force}
+	f := &atomicFile{output: output, final: final, temp: tempName(final, os.Getpid()), force: force, disk: disk{(*os.File).Sync, syncFolder}}
 	removeLeftovers(final)
 	if f.file, err = os.OpenFile(f.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666); err != nil {
 		return nil, f.explain(err)
@@ -112,18 +129,26 @@ func tempName(final string, pid int) string {
 // removeLeftovers removes what killed runs with the same output have left. A file stays where the process that its
 // name tells of lives, or somebody holds its lock: that may be a process of another container.
 func removeLeftovers(final string) {
+	for _, path := range leftovers(final) {
+		_ = os.Remove(path)
+	}
+}
+
+func leftovers(final string) []string {
 	dir, prefix := filepath.Dir(final), "."+filepath.Base(final)+".imgvec-"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return // then creating the file will say why
+		return nil // then creating the file will say why
 	}
+	var paths []string
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), prefix)
 		number, ok2 := strings.CutSuffix(rest, ".tmp")
 		if pid, err := strconv.Atoi(number); ok && ok2 && err == nil && isLeftover(filepath.Join(dir, e.Name()), pid) {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
+	return paths
 }
 
 func isLeftover(path string, pid int) bool {
@@ -157,7 +182,7 @@ func (f *atomicFile) overwrite(head []byte) error {
 func (f *atomicFile) sync() error {
 	err := f.buf.Flush()
 	if err == nil {
-		err = f.file.Sync()
+		err = f.disk.sync(f.file)
 	}
 	return f.explain(err)
 }
@@ -170,36 +195,65 @@ func (f *atomicFile) finish() error {
 	if err := f.sync(); err != nil {
 		return err
 	}
-	if err := f.rename(); err != nil {
+	if err := f.place(f.rename); err != nil {
 		return err
 	}
+	return f.settle()
+}
+
+// settle ends a file that has its name.
+func (f *atomicFile) settle() error {
 	f.closed = true
 	if err := f.file.Close(); err != nil {
 		return f.explain(err)
 	}
-	return f.explain(syncFolder(filepath.Dir(f.final)))
+	return f.explain(f.disk.folder(filepath.Dir(f.final)))
+}
+
+// place gives the file its final name.
+func (f *atomicFile) place(name func() error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dropped {
+		return f.explain(os.ErrClosed)
+	}
+	err := name()
+	if errors.Is(err, fs.ErrExist) {
+		return f.appeared()
+	}
+	f.placed = err == nil
+	return f.explain(err)
+}
+
+func (f *atomicFile) appeared() error {
+	return usagef("imgvec: output %q has appeared during the run and was left as it is: use --force to replace it, or another name", f.output)
 }
 
 func (f *atomicFile) rename() error {
 	if f.force {
-		return f.explain(os.Rename(f.temp, f.final))
+		return os.Rename(f.temp, f.final)
 	}
-	err := renameNew(f.temp, f.final)
-	if errors.Is(err, fs.ErrExist) {
-		return usagef("imgvec: output %q has appeared during the run and was left as it is: use --force to replace it, or another name", f.output)
-	}
-	return f.explain(err)
+	return renameNew(f.temp, f.final)
 }
 
-// discard removes the older file that finish would replace.
-func (f *atomicFile) discard() error {
-	if !f.force {
-		return nil
+// drop sees to it that the file never gets its final name, and removes it, unless it has that name already.
+func (f *atomicFile) drop() (whole bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.placed || f.dropped {
+		return f.placed, nil
 	}
-	if err := os.Remove(f.final); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return f.explain(err)
+	f.dropped = true
+	if err := os.Remove(f.temp); !errors.Is(err, fs.ErrNotExist) {
+		return false, err
 	}
-	return nil
+	return false, nil
+}
+
+// discard is drop for a process that is about to end.
+func (f *atomicFile) discard() (whole bool) {
+	whole, _ = f.drop() // nobody is left to hear of a file that can't be removed
+	return whole
 }
 
 func syncFolder(dir string) error {
@@ -219,7 +273,8 @@ func (f *atomicFile) abort() error {
 		return nil
 	}
 	f.closed = true
-	return f.explain(errors.Join(os.Remove(f.temp), f.file.Close()))
+	_, err := f.drop()
+	return f.explain(errors.Join(err, f.file.Close()))
 }
 
 // explain says what an error of the system means for this output, and what can be done.

@@ -18,4 +18,7 @@
 // A writer works under a temporary name in the folder of its output, and Finish syncs and renames. Whenever the
 // process dies, the output is whole or not there. What a killed run leaves is removed by the next one with the same
 // output.
+//
+// NumPy's format has a second file for the ids. It gets its name first, so that no array stands without what explains
+// it, and loses it again where the array can't get its own.
 package dataset

@@ -8,16 +8,18 @@ import (
 )
 
 // jsonWriter writes JSON lines: one object a row with the columns of the other formats. A feature that is not a finite
-// number, for which JSON has no word, is null.
+// number, for which JSON has no word, is null. The format has no place for metadata, so each row says that its features
+// are those of a model with random weights: rows are copied and put together from many files.
 type jsonWriter struct {
-	dst  sink
-	dim  int
-	half bool
-	line []byte
+	dst    sink
+	dim    int
+	half   bool
+	random bool
+	line   []byte
 }
 
 func newJSONWriter(dst sink, meta Meta, dtype DType) *jsonWriter {
-	return &jsonWriter{dst: dst, dim: meta.Dim, half: dtype == Float16}
+	return &jsonWriter{dst: dst, dim: meta.Dim, half: dtype == Float16, random: meta.RandomWeights}
 }
 
 func (w *jsonWriter) Write(r Row) error {
@@ -32,14 +34,14 @@ func (w *jsonWriter) Write(r Row) error {
 	} else {
 		line = append(line, "null"...)
 	}
-	line = appendJSONOutcome(line, &r)
+	line = appendJSONOutcome(line, &r, w.random)
 	w.line = line
 	_, err := w.dst.Write(line)
 	return w.dst.explain(err)
 }
 
-// appendJSONOutcome ends a line with the columns error, width and height.
-func appendJSONOutcome(line []byte, r *Row) []byte {
+// appendJSONOutcome ends a line with the columns error, width and height, and the mark of random weights.
+func appendJSONOutcome(line []byte, r *Row, random bool) []byte {
 	line = append(line, `,"error":`...)
 	if r.Err == nil {
 		line = append(line, "null"...)
@@ -56,6 +58,9 @@ func appendJSONOutcome(line []byte, r *Row) []byte {
 		} else {
 			line = append(line, "null"...)
 		}
+	}
+	if random {
+		line = append(line, `,"random_weights":true`...)
 	}
 	return append(line, "}\n"...)
 }
@@ -88,3 +93,4 @@ func appendJSONString(line []byte, s string) []byte {
 
 func (w *jsonWriter) Finish() error { return w.dst.finish() }
 func (w *jsonWriter) Abort() error  { return w.dst.abort() }
+func (w *jsonWriter) Discard() bool { return w.dst.discard() }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 )
 
 // npyWriter writes NumPy's format, an array [rows, dim] in which the rows of failed images are NaN, and a file of JSON
@@ -12,24 +11,26 @@ import (
 //
 // NumPy's header stands in front and says how many rows follow, so it is written last, over its own place.
 type npyWriter struct {
-	dst, ids *atomicFile
-	dim      int
-	half     bool
-	rows     int64
-	row      []byte
-	blank    []float32 // the features of a failed image
+	files  pair
+	dim    int
+	half   bool
+	random bool
+	rows   int64
+	row    []byte
+	blank  []float32 // the features of a failed image
 }
 
 // idsOf is the name of the file beside an NPY output.
 func idsOf(output string) string { return output + ".ids.jsonl" }
 
 func newNPYWriter(dst *atomicFile, output string, meta Meta, opts WriterOptions) (*npyWriter, error) {
-	// Ids without an array are left over from a run that was killed between the two.
-	ids, err := createFile(idsOf(output), true)
+	ids, err := createIDs(output, opts.Force)
 	if err != nil {
 		return nil, err
 	}
-	w := &npyWriter{dst: dst, ids: ids, dim: meta.Dim, half: opts.DType == Float16, blank: make([]float32, meta.Dim)}
+	w := &npyWriter{
+		files: pair{dst, ids}, dim: meta.Dim, half: opts.DType == Float16, random: meta.RandomWeights, blank: make([]float32, meta.Dim),
+	}
 	for i := range w.blank {
 		w.blank[i] = float32(math.NaN())
 	}
@@ -68,38 +69,25 @@ func (w *npyWriter) Write(r Row) error {
 		features = w.blank
 	}
 	w.row = appendFloats(w.row[:0], features, w.half)
-	if _, err := w.dst.Write(w.row); err != nil {
-		return w.dst.explain(err)
+	if _, err := w.files.array.Write(w.row); err != nil {
+		return w.files.array.explain(err)
 	}
 	w.row = appendJSONString(append(w.row[:0], `{"id":`...), r.ID)
-	w.row = appendJSONOutcome(w.row, &r)
-	if _, err := w.ids.Write(w.row); err != nil {
-		return w.ids.explain(err)
+	w.row = appendJSONOutcome(w.row, &r, w.random)
+	if _, err := w.files.ids.Write(w.row); err != nil {
+		return w.files.ids.explain(err)
 	}
 	w.rows++
 	return nil
 }
 
-// Finish gives both files their names, the ids first: once the array is there, what explains it is there too. A run
-// killed between the two leaves ids without an array, which the next run replaces; so an older array, which is to be
-// replaced, goes before the new ids come.
+// Finish gives both files their names.
 func (w *npyWriter) Finish() error {
-	if err := w.dst.overwrite(w.header()); err != nil {
-		return w.dst.explain(err)
+	if err := w.files.array.overwrite(w.header()); err != nil {
+		return w.files.array.explain(err)
 	}
-	if err := errors.Join(w.dst.sync(), w.ids.sync()); err != nil {
-		return err
-	}
-	if err := w.dst.discard(); err != nil {
-		return err
-	}
-	if err := w.ids.finish(); err != nil {
-		return err
-	}
-	if err := w.dst.finish(); err != nil {
-		return errors.Join(err, os.Remove(w.ids.final))
-	}
-	return nil
+	return w.files.finish()
 }
 
-func (w *npyWriter) Abort() error { return errors.Join(w.dst.abort(), w.ids.abort()) }
+func (w *npyWriter) Abort() error  { return w.files.abort() }
+func (w *npyWriter) Discard() bool { return w.files.discard() }

@@ -68,4 +68,5 @@ func (w *parquetWriter) Finish() error {
 	return w.dst.finish()
 }
 
-func (w *parquetWriter) Abort() error { return w.dst.abort() }
+func (w *parquetWriter) Abort() error  { return w.dst.abort() }
+func (w *parquetWriter) Discard() bool { return w.dst.discard() }

@@ -66,3 +66,6 @@ func (w *PixelWriter) Finish() error {
 
 // Abort drops the file. After Finish it does nothing.
 func (w *PixelWriter) Abort() error { return w.dst.abort() }
+
+// Discard is for a process that is about to end while another goroutine is in Write or Finish, as Writer's.
+func (w *PixelWriter) Discard() (whole bool) { return w.dst.discard() }

@@ -14,6 +14,7 @@ type sink interface {
 	flush() error            // hands on what is buffered, where somebody may be waiting for it
 	finish() error           // gives the output its final name; synced
 	abort() error            // removes the output; nothing after finish
+	discard() (whole bool)   // as Writer's Discard
 	explain(err error) error // err in words about this output; nil for nil
 }
 
@@ -49,6 +50,9 @@ func (s *stream) abort() error {
 	}
 	return nil
 }
+
+// discard has nothing to remove. It stays away from what the writing goroutine may hold.
+func (s *stream) discard() bool { return false }
 
 func (s *stream) explain(err error) error {
 	switch {

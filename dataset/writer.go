@@ -31,7 +31,8 @@ func (r *Row) reason() string {
 	return "failed"
 }
 
-// Writer takes the rows of one output in order. It is not safe for concurrent use. What Write is given it copies.
+// Writer takes the rows of one output in order. It is not safe for concurrent use, but for Discard. What Write is given
+// it copies.
 type Writer interface {
 	// Write adds a row. After an error only Abort is of use.
 	Write(r Row) error
@@ -39,6 +40,10 @@ type Writer interface {
 	Finish() error
 	// Abort drops what was written. After Finish it does nothing, so it can be deferred.
 	Abort() error
+	// Discard is for a process that is about to end and can't wait for a Write or Finish that another goroutine is in:
+	// it removes the unfinished output, which then never gets its final name, or tells that it is whole already. Nobody
+	// can say that of a stream on standard output.
+	Discard() (whole bool)
 }
 
 // Format is a file format of output.
