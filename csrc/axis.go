@@ -56,7 +56,9 @@ func (a *Axis) Count() int { return len(a.windows) }
 func (a *Axis) Source() (first, last int) { return a.first, a.last }
 
 // Bytes is the memory that the axis takes.
-func (a *Axis) Bytes() int { return len(a.words)*8 + len(a.windows)*(a.taps*4+32) }
+func (a *Axis) Bytes() int64 {
+	return Shape{Count: len(a.windows), Taps: a.taps}.Bytes()
+}
 
 // Mirrored is the axis that makes the same output of the mirrored source of the given length. backwards puts the output in
 // reverse order too, that is in the order of the mirrored source.
@@ -74,17 +76,9 @@ func (a *Axis) Mirrored(source int, backwards bool) *Axis {
 }
 
 func (a *Axis) pack() {
-	count, groups := len(a.windows), (a.taps+3)/4
-	h := axisHeader{count: int32(count), taps: int32(a.taps), first: int32(a.first), last: int32(a.last), groups: int32(groups)}
-	size := (int(unsafe.Sizeof(h)) + 63) / 64 * 64
-	room := func(bytes int) int32 {
-		at := size
-		size += (bytes + 63) / 64 * 64
-		return int32(at)
-	}
-	h.lo, h.n = room(count*4), room(count*4)
-	h.k, h.k16 = room(count*a.taps*4), room(count*groups*16)
-	h.k8 = room((count + 3) / 4 * groups * 48)
+	h, size := layout(len(a.windows), a.taps)
+	h.first, h.last = int32(a.first), int32(a.last)
+	count, groups := len(a.windows), int(h.groups)
 	if size > 1<<31-1 {
 		panic("imgvec: BUG: axis over 2 GiB")
 	}

@@ -27,6 +27,7 @@ static void choose(engine *e) {
 #endif
 }
 
+// The sizes here are counted beforehand by ScratchBytes in shape.go: keep them in step.
 int engine_start(engine *e, imgvec_worker *w, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y, int32_t px, int64_t columns,
                  uint8_t *dst) {
     memset(e, 0, sizeof *e);

@@ -12,7 +12,6 @@ enum {
     IMGVEC_SCANS = 3,     // more scans than any sane file has
     IMGVEC_NOMEM = 4,
     IMGVEC_LIBRARY = 5,   // the library can't be opened or is of another ABI
-    IMGVEC_BUG = 6,       // the caller's numbers contradict the file
 };
 typedef struct {
     int32_t code;

@@ -36,6 +36,14 @@ func (w *Worker) Close() {
 	w.native, w.scratch = nil, nil
 }
 
+// Bytes is the scratch memory that the worker holds between calls.
+func (w *Worker) Bytes() int64 {
+	if w.native == nil {
+		return 0
+	}
+	return int64(C.imgvec_worker_bytes(w.native)) + int64(cap(w.scratch))
+}
+
 // Resample resizes src into dst by the plan.
 func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
 	src.check()

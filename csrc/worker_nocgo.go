@@ -19,6 +19,9 @@ func NewWorker() (*Worker, error) { return &Worker{}, nil }
 // Close frees the worker's memory. It is idempotent.
 func (w *Worker) Close() { w.scratch = nil }
 
+// Bytes is the scratch memory that the worker holds between calls.
+func (w *Worker) Bytes() int64 { return int64(cap(w.scratch)) }
+
 // Resample resizes src into dst by the plan.
 func (w *Worker) Resample(p Plan, src Pixels, dst []uint8) error {
 	src.check()

@@ -19,11 +19,15 @@ type axisKey struct {
 type axisCache struct {
 	mu    sync.RWMutex
 	axes  map[axisKey]*csrc.Axis
-	bytes int
+	bytes int64
 }
 
-// axisCacheBytes is when the cache is emptied; an axis of a common photo takes 10 to 50 KiB.
-const axisCacheBytes = 32 << 20
+// axisCacheBytes is when the cache is emptied; an axis of a common photo takes 10 to 50 KiB. One over axisKeepBytes is
+// not kept: it belongs to a picture of an extreme shape, and would drive out hundreds of others.
+const (
+	axisCacheBytes = 32 << 20
+	axisKeepBytes  = axisCacheBytes / 4
+)
 
 func (c *axisCache) get(key axisKey) *csrc.Axis {
 	c.mu.RLock()
@@ -35,6 +39,9 @@ func (c *axisCache) get(key axisKey) *csrc.Axis {
 	axis = csrc.NewAxis(windowsOf(key.filter, key.side))
 	if key.reversed {
 		axis = axis.Mirrored(key.side.in, key.rows)
+	}
+	if axis.Bytes() > axisKeepBytes {
+		return axis
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,6 +13,7 @@ type DecoderInfo struct {
 	Version string // of the library; empty for Go code
 	Path    string // of the shared object; empty for Go code
 	WhyNot  string // why the native library is not used, with every path tried; empty where it is, or none is needed
+	Fault   string // what ails the Pillow wheel's library where it was wanted and another or Go code stands in: "damaged"
 }
 
 // Decoders tells what decodes each format with the default options. It opens the libraries.
@@ -28,9 +29,9 @@ func decodersOf(jpeg jpegLibrary, codecs string) []DecoderInfo {
 
 func (l jpegLibrary) info() DecoderInfo {
 	if l.lib == nil {
-		return DecoderInfo{Format: "jpeg", Library: "image/jpeg (Go)", WhyNot: l.err.Error()}
+		return DecoderInfo{Format: "jpeg", Library: "image/jpeg (Go)", WhyNot: l.err.Error(), Fault: l.fault}
 	}
-	return DecoderInfo{Format: "jpeg", Library: "libjpeg-turbo", Version: l.lib.Version(), Path: l.lib.Path()}
+	return DecoderInfo{Format: "jpeg", Library: "libjpeg-turbo", Version: l.lib.Version(), Path: l.lib.Path(), Fault: l.fault}
 }
 
 // Decoder names the decoders in one line, for a summary and for a file's metadata:

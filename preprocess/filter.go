@@ -89,7 +89,7 @@ func windowsOf(filter imgvec.Interpolation, s side) []csrc.Window {
 	support := float64(k.support * stretch)
 	inverse := 1 / stretch
 	windows := make([]csrc.Window, s.count)
-	weights := make([]float64, 2*int(math.Ceil(support))+1)
+	weights := make([]float64, windowRoom(support))
 	room := make([]int32, s.count*len(weights)) // one allocation for all windows
 	for i := range windows {
 		center := float64((float64(s.first+i) + 0.5) * scale)
@@ -105,6 +105,9 @@ func windowsOf(filter imgvec.Interpolation, s side) []csrc.Window {
 	}
 	return windows
 }
+
+// windowRoom is the most weights that a window of the given support has, each side counted.
+func windowRoom(support float64) int { return 2*int(math.Ceil(support)) + 1 }
 
 // fixed normalises weights to a sum of one and rounds them to integers.
 func fixed(out []int32, w []float64) {

@@ -10,10 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/disintegration/imaging"
-
 	"github.com/imgvec/imgvec"
-	"github.com/imgvec/imgvec/preprocess/internal/codec"
 )
 
 // pngOf encodes pixels without loss.
@@ -30,57 +27,6 @@ func pngOf(t testing.TB, seed uint64, w, h int) ([]byte, *image.NRGBA) {
 		t.Fatal(err)
 	}
 	return out.Bytes(), img
-}
-
-// TestOrientation: folding an orientation into the axes gives what turning the pixels first does, in both orders of the
-// passes, for every orientation, size and filter.
-func TestOrientation(t *testing.T) {
-	for _, size := range [][2]int{{61, 40}, {40, 61}, {30, 90}, {90, 30}, {20, 70}, {256, 256}, {5, 7}} {
-		for _, filter := range []imgvec.Interpolation{imgvec.Bilinear, imgvec.Bicubic, imgvec.Nearest} {
-			preset := imageNet(filter)
-			preset.InputSize, preset.ResizeSize = imgvec.Size{Height: 20, Width: 24}, 33
-			w := newWorker(t, preset, Options{})
-			src := drawn(9, size[0], size[1])
-			stored := codec.Image{Pix: src.Pix, Stride: src.Stride, Width: src.Width, Height: src.Height}
-			for orientation := 1; orientation <= 8; orientation++ {
-				turned := codec.Orient(stored, orientation, nil)
-				want, got := make([]uint8, 20*24*3), make([]uint8, 20*24*3)
-				plan, offset := w.p.plan(turned.Width, turned.Height, 1)
-				upright := src
-				upright.Pix, upright.Stride, upright.Width, upright.Height = turned.Pix, turned.Stride, turned.Width, turned.Height
-				if err := w.native.Resample(plan, upright, want[offset:]); err != nil {
-					t.Fatal(err)
-				}
-				plan, offset = w.p.plan(src.Width, src.Height, orientation)
-				if err := w.native.Resample(plan, src, got[offset:]); err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(got, want) {
-					t.Errorf("%v, %s: orientation %d differs from turning first", size, filter, orientation)
-				}
-			}
-		}
-	}
-}
-
-// TestImaging compares with the imaging library, whose weights are floats: never more than two levels.
-func TestImaging(t *testing.T) {
-	filters := map[imgvec.Interpolation]imaging.ResampleFilter{imgvec.Bilinear: imaging.Linear, imgvec.Bicubic: imaging.CatmullRom, imgvec.Lanczos: imaging.Lanczos}
-	for filter, theirs := range filters {
-		preset := imageNet(filter)
-		preset.CropMode, preset.InputSize = imgvec.CropSquash, imgvec.Size{Height: 50, Width: 40}
-		data, img := pngOf(t, 5, 131, 97)
-		dst := make([]uint8, 50*40*3)
-		if _, err := newWorker(t, preset, Options{}).Into(context.Background(), dst, data); err != nil {
-			t.Fatal(err)
-		}
-		want := imaging.Resize(img, 40, 50, theirs)
-		for i, v := range dst {
-			if d := int(v) - int(want.Pix[i/3*4+i%3]); d < -2 || d > 2 {
-				t.Fatalf("%s: byte %d is %d, imaging has %d", filter, i, v, want.Pix[i/3*4+i%3])
-			}
-		}
-	}
 }
 
 // TestPadding: what is smaller than the model's picture stands in its middle, on black.

@@ -10,9 +10,9 @@ import (
 	"github.com/imgvec/imgvec/preprocess/internal/codec"
 )
 
-// jpegInto decodes a JPEG by libjpeg-turbo and resizes it on the way.
-func (w *Worker) jpegInto(dst []uint8, data []byte, h codec.Header, orientation int) error {
-	if err := w.reserve(jpegMemory(data, h)); err != nil {
+// jpegInto decodes a JPEG by libjpeg-turbo and resizes it on the way, which takes the given bytes.
+func (w *Worker) jpegInto(dst []uint8, data []byte, h codec.Header, orientation int, resize int64) error {
+	if err := w.reserve(jpegMemory(data, h) + resize); err != nil {
 		return err
 	}
 	plan, offset := w.p.plan(h.Width, h.Height, orientation)

@@ -8,12 +8,14 @@ import (
 
 	"github.com/imgvec/imgvec/csrc"
 	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/preprocess/internal/codec"
 )
 
 // jpegLibrary is a libjpeg-turbo, or why there is none.
 type jpegLibrary struct {
 	lib    *csrc.JPEG
-	pillow bool // it is the Pillow wheel's
+	pillow bool   // it is the Pillow wheel's
+	fault  string // DecoderInfo.Fault
 	err    error
 }
 
@@ -29,9 +31,14 @@ func openJPEG(codecs string) jpegLibrary {
 		places = []func() jpegLibrary{systemJPEG}
 	}
 	var why []string
+	fault := ""
 	for _, open := range places {
 		found := open()
+		if fault == "" {
+			fault = found.fault
+		}
 		if found.lib != nil {
+			found.fault = fault
 			return found
 		}
 		why = append(why, found.err.Error())
@@ -39,20 +46,20 @@ func openJPEG(codecs string) jpegLibrary {
 	if len(why) == 0 {
 		why = append(why, fmt.Sprintf("codecs are set to %q", codecs))
 	}
-	return jpegLibrary{err: errors.New("libjpeg-turbo is not used: " + strings.Join(why, "; "))}
+	return jpegLibrary{fault: fault, err: errors.New("libjpeg-turbo is not used: " + strings.Join(why, "; "))}
 }
 
 var pillowJPEG = sync.OnceValue(func() jpegLibrary {
 	found, err := home.Search{Kind: "codecs", Files: []string{"libjpeg-*.so.62*"}, Want: "libjpeg-turbo of the Pillow wheel"}.Find()
 	if err != nil {
-		return jpegLibrary{err: err}
+		return jpegLibrary{fault: codec.Missing, err: err}
 	}
 	if err := home.Check(found.Path); err != nil {
-		return jpegLibrary{err: err}
+		return jpegLibrary{fault: codec.Damaged, err: err}
 	}
 	lib, err := csrc.OpenJPEG(found.Path)
 	if err != nil {
-		return jpegLibrary{err: fmt.Errorf("%s: %w", found.Path, err)}
+		return jpegLibrary{fault: codec.Unusable, err: fmt.Errorf("%s: %w", found.Path, err)}
 	}
 	return jpegLibrary{lib: lib, pillow: true}
 })

@@ -29,17 +29,21 @@ const (
 // Options change what New makes. The zero value is the default.
 type Options struct {
 	Exif         ExifMode
-	MaxPixels    int64      // most pixels of a picture; 0: 89,478,485, where Pillow begins to warn
-	MaxBytes     int64      // most bytes of a file; 0: 64 MiB
-	DecodeMemory int64      // bytes of pixels and of work memory for all decodes in flight together; 0: 1 GiB
+	MaxPixels    int64      // most pixels of a picture; 0: DefaultMaxPixels
+	MaxBytes     int64      // most bytes of a file; 0: DefaultMaxBytes
+	DecodeMemory int64      // bytes of pixels and of work memory for all decodes in flight together; 0: DefaultDecodeMemory
 	Gray16       Gray16Mode // 16-bit gray
 	Codecs       string     // native codecs: "" or "auto", "pillow" (the wheel's), "system", "go" (none)
 }
 
-// The defaults of Options.
+// The limits that a zero field of Options means. Flags and other packages that show or apply them must use these.
 const (
-	DefaultMaxPixels    = 89_478_485
-	DefaultMaxBytes     = 64 << 20
+	// DefaultMaxPixels is Options.MaxPixels: width times height, before any crop. Pillow begins to warn of a
+	// decompression bomb there.
+	DefaultMaxPixels = 89_478_485
+	// DefaultMaxBytes is Options.MaxBytes: 64 MiB of encoded file.
+	DefaultMaxBytes = 64 << 20
+	// DefaultDecodeMemory is Options.DecodeMemory: 1 GiB of decoded pixels and work memory, of all workers together.
 	DefaultDecodeMemory = 1 << 30
 )
 

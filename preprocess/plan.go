@@ -1,30 +1,39 @@
 package preprocess
 
 import (
+	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/csrc"
 )
 
-// plan lays out the resize of a picture of w x h stored pixels. An orientation is folded into the axes: a mirrored side
-// takes reversed windows, a picture on its side exchanges the axes and the order of the passes. That gives the bytes of
-// turning first and resizing then, because every weight meets the same pixel. offset is where in the model's picture
-// the resize begins, behind any padding.
-func (p *Preprocessor) plan(w, h, orientation int) (plan csrc.Plan, offset int) {
+// layout is the geometry of a picture as its pixels are stored: x is the side along its rows. An orientation is folded
+// into the axes: a mirrored side takes reversed windows, a picture on its side exchanges the axes and the order of the
+// passes. That gives the bytes of turning first and resizing then, because every weight meets the same pixel.
+type layout struct {
+	x, y             side
+	mirrorX, mirrorY bool
+	rowsFirst        bool
+	transpose        bool // x is the upright picture's y
+}
+
+// layoutOf lays out the resize of a picture of w x h stored pixels.
+func layoutOf(preset imgvec.Preset, w, h, orientation int) layout {
 	w, h = upright(w, h, orientation)
-	g := geometryOf(p.preset, w, h)
+	g := geometryOf(preset, w, h)
 	mirrorX, mirrorY := mirrored(orientation)
-	plan = csrc.Plan{Level: p.level, Stride: p.preset.InputSize.Width * 3, RowsFirst: g.rowsFirst}
 	if orientation < 5 {
-		plan.X = p.axis(g.x, mirrorX, false)
-		plan.Y = p.axis(g.y, mirrorY, true)
-		plan.FlipY = mirrorY
-	} else { // stored rows are the upright picture's columns
-		plan.X = p.axis(g.y, mirrorY, false)
-		plan.Y = p.axis(g.x, mirrorX, true)
-		plan.FlipY = mirrorX
-		plan.Transpose = true
-		plan.RowsFirst = !g.rowsFirst
+		return layout{x: g.x, y: g.y, mirrorX: mirrorX, mirrorY: mirrorY, rowsFirst: g.rowsFirst}
 	}
-	return plan, g.y.pad*plan.Stride + g.x.pad*3
+	// Stored rows are the upright picture's columns.
+	return layout{x: g.y, y: g.x, mirrorX: mirrorY, mirrorY: mirrorX, rowsFirst: !g.rowsFirst, transpose: true}
+}
+
+// plan makes the axes of a resize. offset is where in the model's picture the resize begins, behind any padding.
+func (p *Preprocessor) plan(w, h, orientation int) (plan csrc.Plan, offset int) {
+	l := layoutOf(p.preset, w, h, orientation)
+	plan = csrc.Plan{Level: p.level, Stride: p.preset.InputSize.Width * 3, RowsFirst: l.rowsFirst, Transpose: l.transpose,
+		FlipY: l.mirrorY, X: p.axis(l.x, l.mirrorX, false), Y: p.axis(l.y, l.mirrorY, true)}
+	padX, padY := upright(l.x.pad, l.y.pad, orientation)
+	return plan, padY*plan.Stride + padX*3
 }
 
 // mirrored tells which sides of the upright picture run against the stored ones.

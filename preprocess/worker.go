@@ -109,11 +109,15 @@ func (w *Worker) into(picture *Picture, dst []uint8, data []byte) error {
 	if h.Width <= 0 || h.Height <= 0 {
 		return fmt.Errorf("%w: %s: size %d x %d", imgvec.ErrDecode, h.Format, h.Width, h.Height)
 	}
+	resize, err := w.p.resizeMemory(h.Width, h.Height, orientation)
+	if err != nil {
+		return err
+	}
 	w.pad(dst, picture)
 	if h.Format == "jpeg" && w.p.jpeg.lib != nil {
-		return w.jpegInto(dst, data, h, orientation)
+		return w.jpegInto(dst, data, h, orientation, resize)
 	}
-	return w.wholeInto(dst, data, h, orientation)
+	return w.wholeInto(dst, data, h, orientation, resize)
 }
 
 // pad clears dst where the resized picture will not fill it.
@@ -124,8 +128,11 @@ func (w *Worker) pad(dst []uint8, picture *Picture) {
 	}
 }
 
-// wholeInto decodes a picture to memory, then resizes it.
-func (w *Worker) wholeInto(dst []uint8, data []byte, h codec.Header, orientation int) error {
+// wholeInto decodes a picture to memory, then resizes it, which takes the given bytes more.
+func (w *Worker) wholeInto(dst []uint8, data []byte, h codec.Header, orientation int, resize int64) error {
+	if err := w.reserve(resize); err != nil {
+		return err
+	}
 	img, err := codec.Decode(data, h, w.limits, w.pix)
 	if err != nil {
 		return decodeError(err)

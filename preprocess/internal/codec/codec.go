@@ -29,7 +29,7 @@ type Limits struct {
 // Header is what a file says about its picture before any pixel is decoded.
 type Header struct {
 	Format        string // "jpeg", "png", "webp", "gif", "bmp", "tiff"
-	Width, Height int    // as stored, before Orientation is applied (after it, where AlwaysOrient is set, see there)
+	Width, Height int    // as stored, before Orientation is applied
 	Orientation   int    // 1..8 as EXIF counts; 1 = upright or not given
 	// AlwaysOrient is set for TIFF: Pillow turns it when it loads, also where orientation is to be ignored. Decode
 	// returns the picture as stored; the caller turns it by Orientation whatever its options say.

@@ -2,9 +2,9 @@
 // them, to the byte.
 //
 // One file a format. Sniff names the format by its first bytes, ReadHeader gives size and orientation without decoding
-// any pixel, Decode decodes, Orient turns. JPEG by libjpeg lives elsewhere (it reads scanlines straight into the
-// resizer); DecodeJPEGGo here is the fallback without libjpeg. The native libraries (libwebp, libtiff) are opened at run
-// time: see Infos for which one was found.
+// any pixel, Decode decodes; turning is left to the caller. JPEG by libjpeg lives elsewhere (it reads scanlines straight
+// into the resizer); DecodeJPEGGo here is the fallback without libjpeg. The native libraries (libwebp, libtiff) are opened
+// at run time: see Infos for which one was found.
 //
 // # Where it differs from Pillow
 //

@@ -7,7 +7,15 @@ type Info struct {
 	Version string // of the library; empty for Go code
 	Path    string // of the shared object; empty for Go code
 	WhyNot  string // why the native library is not used, with every path tried; empty where it is, or none is needed
+	Fault   string // what ails the Pillow wheel's library where it was wanted and another or Go code stands in: "damaged"
 }
+
+// The faults of a library of the Pillow wheel. One that needs a damaged library is Unusable, with that one's name.
+const (
+	Missing  = "not installed"
+	Damaged  = "damaged"
+	Unusable = "not usable"
+)
 
 // Infos tells what decodes each format but JPEG (see the package's doc), for the value codecs of Limits.Codecs. It
 // opens the libraries.

@@ -15,15 +15,6 @@ type jpegMeta struct {
 	adobe         int // offset of the Adobe segment's colour transform; 0 without one
 }
 
-// JPEGOrientation is the orientation of a JPEG file, 1 where it has none or is damaged.
-func JPEGOrientation(data []byte) int {
-	m, err := readJPEGMeta(data)
-	if err != nil {
-		return 1
-	}
-	return orientation(m.exif, m.xmp)
-}
-
 func jpegHeader(data []byte) (Header, error) {
 	m, err := readJPEGMeta(data)
 	if err != nil {

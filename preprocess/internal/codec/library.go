@@ -35,6 +35,7 @@ type source struct {
 	bound   any
 	version string
 	path    string
+	fault   string // Info.Fault
 	err     error
 }
 
@@ -74,13 +75,13 @@ func (l *library) pick(codecs string) (*source, error) {
 func (l *library) openPillow(s *source) {
 	found, err := home.Search{Kind: "codecs", Files: []string{l.files}, Want: l.name}.Find()
 	if err != nil {
-		s.err = err
+		s.fault, s.err = Missing, err
 		return
 	}
 	dir := filepath.Dir(found.Path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		s.err = err
+		s.fault, s.err = Unusable, err
 		return
 	}
 	for _, entry := range entries {
@@ -88,11 +89,16 @@ func (l *library) openPillow(s *source) {
 			continue
 		}
 		if err := home.Check(filepath.Join(dir, entry.Name())); err != nil {
-			s.err = err
+			s.fault, s.err = Damaged, err
+			if entry.Name() != filepath.Base(found.Path) {
+				s.fault = Unusable + ": " + entry.Name() + " is " + Damaged
+			}
 			return
 		}
 	}
-	s.bound, s.version, s.path, s.err = l.bind(found.Path)
+	if s.bound, s.version, s.path, s.err = l.bind(found.Path); s.err != nil {
+		s.fault = Unusable
+	}
 }
 
 func (l *library) isPart(name string) bool {
@@ -120,11 +126,19 @@ func (l *library) openSystem(s *source) {
 	s.err = fmt.Errorf("the system has none: %s", strings.Join(why, "; "))
 }
 
+// fault is what ails the Pillow wheel's library, where codecs wants it. pick must come before.
+func (l *library) fault(codecs string) string {
+	if codecs == fromSystem || codecs == fromGo {
+		return ""
+	}
+	return l.pillow.fault
+}
+
 // info tells doctor about the library for one format, with the Go package that stands in for it.
 func (l *library) info(format, codecs, fallback string) Info {
 	s, err := l.pick(codecs)
 	if err != nil {
-		return Info{Format: format, Library: fallback, WhyNot: err.Error()}
+		return Info{Format: format, Library: fallback, WhyNot: err.Error(), Fault: l.fault(codecs)}
 	}
-	return Info{Format: format, Library: l.name, Version: s.version, Path: s.path}
+	return Info{Format: format, Library: l.name, Version: s.version, Path: s.path, Fault: l.fault(codecs)}
 }

@@ -52,7 +52,7 @@ func loadRGB(data []byte, lim Limits) (Image, Header, error) {
 	}
 	img, err := Decode(data, h, lim, nil)
 	if err == nil && h.AlwaysOrient {
-		img = Orient(img, h.Orientation, nil)
+		img = uprighted(img, h.Orientation)
 	}
 	return img, h, err
 }

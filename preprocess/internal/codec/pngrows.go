@@ -152,10 +152,3 @@ func paeth(row, prev []uint8, bpp int) {
 		}
 	}
 }
-
-func abs(v int) int {
-	if v < 0 {
-		return -v
-	}
-	return v
-}
