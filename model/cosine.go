@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -22,8 +21,8 @@ type Cosine struct {
 }
 
 // Record writes a measured cosine into the model's manifest, in place of an older one of the same provider, version and
-// precision. For an ONNX file without a manifest it is kept in the home folder under the file's SHA-256. It reads the
-// manifest anew first, so that two processes lose at most one record and never the file. Not safe for concurrent use
+// precision. For an ONNX file without a manifest it is kept in the home folder under the file's SHA-256. It holds
+// the folder and reads the manifest anew first, so that two processes lose nothing. Not safe for concurrent use
 // with the model's other methods.
 func (m *Model) Record(c Cosine) error {
 	if math.IsNaN(c.Min) || math.IsNaN(c.Mean) || c.Provider == "" || c.Pictures <= 0 {
@@ -68,9 +67,11 @@ func (m *Model) CosineAt(provider, version string, p imgvec.Precision) (least fl
 
 func (m *Model) update(change func(*Manifest)) error {
 	dir := m.records
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	release, err := hold(dir)
+	if err != nil {
 		return fmt.Errorf("imgvec: record in model %q: %w", m.Name, err)
 	}
+	defer release()
 	fresh, err := readManifest(dir)
 	if err != nil || fresh.Model.SHA256 != m.SHA256 {
 		fresh = m.Manifest

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/imgvec/imgvec/internal/fetch"
+	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/model/internal/checkpoint"
 )
 
@@ -25,24 +26,31 @@ var (
 
 const maxTries = 5
 
-// openDownload gets the checkpoint from the hub into the home folder's downloads, and opens it.
-func openDownload(ctx context.Context, e Entry, opts PullOptions) (*checkpoint.File, error) {
+// openDownload gets the checkpoint from the hub into the home folder's downloads, opens it, and returns its SHA-256.
+// One process downloads, the others wait.
+func openDownload(ctx context.Context, e Entry, opts PullOptions) (file *checkpoint.File, sum string, err error) {
 	from := e.url
 	if opts.URL != "" {
 		from = opts.URL
 	}
 	dir := filepath.Join(opts.home(), filepath.FromSlash(fetch.DownloadsDir))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	unlock, err := fetch.Lock(ctx, dir, opts.Log)
+	if err != nil {
+		return nil, "", err
+	}
+	defer unlock()
 	d := download{url: from, path: filepath.Join(dir, e.WeightsFile), sha256: e.SHA256, opts: opts}
-	if err := d.run(ctx); err != nil {
+	if sum, err = d.run(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, "", err
 		}
-		return nil, fmt.Errorf("%w; where the hub can't be reached, get %s on another machine and run: imgvec model import %s", err, from, e.WeightsFile)
+		return nil, "", fmt.Errorf("%w; where the hub can't be reached, get %s on another machine and run: imgvec model import %s", err, from, e.WeightsFile)
 	}
-	return checkpoint.Open(d.path)
+	file, err = checkpoint.Open(d.path)
+	return file, sum, err
 }
 
 // download is one file on its way. What has arrived lies in path.part and is gone on from after an interruption.
@@ -51,9 +59,11 @@ type download struct {
 	opts              PullOptions
 }
 
-func (d download) run(ctx context.Context) error {
-	if sum, err := hashFile(d.path); err == nil && strings.HasPrefix(sum, d.sha256) {
-		return nil
+// run returns the whole SHA-256 of the file, of which sha256 may be the first digits only. The caller holds the folder's
+// lock.
+func (d download) run(ctx context.Context) (sum string, err error) {
+	if sum, err := home.HashFile(d.path); err == nil && strings.HasPrefix(sum, d.sha256) {
+		return sum, nil
 	}
 	d.opts.log("downloading %s", d.url)
 	part := d.path + ".part"
@@ -65,12 +75,12 @@ func (d download) run(ctx context.Context) error {
 		}
 		var final finalError
 		if ctx.Err() != nil || errors.As(err, &final) || try == maxTries {
-			return fmt.Errorf("download %s: %w", d.url, err)
+			return "", fmt.Errorf("download %s: %w", d.url, err)
 		}
 		d.opts.log("download interrupted (%v), going on", err)
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		case <-time.After(delay):
 		}
 		delay *= 2
@@ -84,15 +94,15 @@ type finalError struct{ error }
 func (e finalError) Unwrap() error { return e.error }
 
 // accept gives a complete file its name, if its hash is right.
-func (d download) accept(part string) error {
-	sum, err := hashFile(part)
+func (d download) accept(part string) (sum string, err error) {
+	sum, err = home.HashFile(part)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !strings.HasPrefix(sum, d.sha256) {
-		return errors.Join(fmt.Errorf("download %s: its SHA-256 is %s, expected %s…", d.url, sum, d.sha256), os.Remove(part))
+		return "", errors.Join(fmt.Errorf("download %s: its SHA-256 is %s, expected %s…", d.url, sum, d.sha256), os.Remove(part))
 	}
-	return os.Rename(part, d.path)
+	return sum, os.Rename(part, d.path)
 }
 
 // get asks for what is missing and appends it.

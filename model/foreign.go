@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/internal/onnx"
 )
 
@@ -180,7 +181,7 @@ func (m *Model) assumePreset(fixed imgvec.Size) error {
 
 // hashModel is the SHA-256 of the model file; with weights in other files, that of all their hashes.
 func hashModel(parsed *onnx.Model, path string) (string, error) {
-	sum, err := hashFile(path)
+	sum, err := home.HashFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -193,7 +194,7 @@ func hashModel(parsed *onnx.Model, path string) (string, error) {
 		if !filepath.IsLocal(name) {
 			return "", fmt.Errorf("it keeps weights in %q, outside of its folder, which is refused", name)
 		}
-		one, err := hashFile(filepath.Join(filepath.Dir(path), name))
+		one, err := home.HashFile(filepath.Join(filepath.Dir(path), name))
 		if err != nil {
 			return "", fmt.Errorf("its weights in another file: %w", err)
 		}
@@ -211,10 +212,12 @@ func (m *Model) cut(parsed *onnx.Model, f onnx.Feature, opts OpenOptions) error 
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	release, err := hold(dir)
+	if err != nil {
 		return fmt.Errorf("keep the part that computes the features: %w", err)
 	}
-	err := writeAtomic(path, func(w io.Writer) error {
+	defer release()
+	err = writeAtomic(path, func(w io.Writer) error {
 		return parsed.Cut(w, f, m.Spec.Input, func(name string) (io.ReadSeekCloser, error) {
 			if !filepath.IsLocal(name) {
 				return nil, fmt.Errorf("weights in %q, outside of the model's folder", name)

@@ -22,6 +22,7 @@ type ImportOptions struct {
 	Source  string // where the weights come from, for people; empty: the file's name
 	License string // of the weights; empty: the registry's, else "not stated"
 	Home    string // empty: home.Dir()
+	Force   bool   // replace an installed model of this name that has other weights; without, that is an error
 }
 
 // presets are the named presets of ImportOptions.
@@ -52,7 +53,8 @@ func archList() string { return strings.Join(Archs(), ", ") }
 // Import converts a checkpoint (.pth or .safetensors, data only, nothing in it is executed) of a known architecture
 // and installs it in the home folder. arch may be empty for weights that the registry knows by their file name. Where
 // the file's name carries the first digits of its SHA-256, as PyTorch's hub writes them, they are checked. A checkpoint
-// with a missing, unexpected or misshapen tensor is refused with the list.
+// with a missing, unexpected or misshapen tensor is refused with the list. A model of the registry's name that is not the
+// registry's needs that name in the options, and its Source says what it is not.
 func Import(ctx context.Context, file, arch string, opts ImportOptions) (*Model, error) {
 	m, err := importFile(ctx, file, arch, opts)
 	if err != nil {
@@ -66,12 +68,19 @@ func importFile(ctx context.Context, file, arch string, opts ImportOptions) (*Mo
 	if err != nil {
 		return nil, err
 	}
-	entry.SHA256, err = hashFile(file)
+	pinned := entry.SHA256 // by the registry; empty for a file that it does not know
+	entry.SHA256, err = home.HashFile(file)
 	if err != nil {
 		return nil, err
 	}
+	if !strings.HasPrefix(entry.SHA256, pinned) {
+		return nil, fmt.Errorf("its SHA-256 is %s, the registry says %s: the file is damaged, or not what it says", entry.SHA256, pinned)
+	}
 	if want := hubHash(file); !strings.HasPrefix(entry.SHA256, want) {
 		return nil, fmt.Errorf("its SHA-256 begins with %.8s, its name says %s: the file is damaged, or not what it says", entry.SHA256, want)
+	}
+	if err := entry.claimName(opts.Name != ""); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -84,7 +93,7 @@ func importFile(ctx context.Context, file, arch string, opts ImportOptions) (*Mo
 	if opts.Home == "" {
 		opts.Home = home.Dir()
 	}
-	return entry.convert(weights, opts.Home)
+	return entry.convert(weights, opts.Home, opts.Force)
 }
 
 // importEntry says what the file is, from the registry and the options.
@@ -121,6 +130,22 @@ func importEntry(file, arch string, opts ImportOptions) (Entry, error) {
 		e.License = opts.License
 	}
 	return e, checkName(e.Name)
+}
+
+// claimName keeps a registry's name from standing for another model: other weights, another preset.
+func (e *Entry) claimName(asked bool) error {
+	for _, theirs := range known {
+		same := !theirs.Random && theirs.SHA256 != "" && strings.HasPrefix(e.SHA256, theirs.SHA256) && e.Arch == theirs.Arch && e.Preset == theirs.Preset
+		if theirs.Name != e.Name || same {
+			continue
+		}
+		if !asked {
+			return fmt.Errorf("it would be installed as %q, which is the name of a model of the registry that has other weights or another preset: "+
+				"name it yourself (--name)", e.Name)
+		}
+		e.Source = fmt.Sprintf("NOT the registry's %s: %s", theirs.Name, e.Source)
+	}
+	return nil
 }
 
 // choosePreset never guesses: the same architecture has different presets with different weights.

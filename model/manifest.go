@@ -100,6 +100,7 @@ func readManifest(dir string) (Manifest, error) {
 	return m, nil
 }
 
+// write replaces the folder's manifest; the caller holds the folder.
 func (m *Manifest) write(dir string) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -123,23 +124,4 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("%s is over %d bytes", path, limit)
 	}
 	return text, err
-}
-
-// writeAtomic writes a file under a temporary name, syncs it, and renames it to path: there is never half a file.
-func writeAtomic(path string, write func(io.Writer) error) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temp.Name()))
-		}
-	}()
-	err = write(temp)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,7 +117,7 @@ func openFolder(dir string, opts OpenOptions) (*Model, error) {
 	if opts.Output != "" && opts.Output != manifest.Spec.Feature {
 		return openForeign(path, opts, &manifest)
 	}
-	sum, err := hashFile(path)
+	sum, err := home.HashFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -164,19 +163,6 @@ func onlyModel(dir string) (string, error) {
 
 func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func hashText(text string) string {

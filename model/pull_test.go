@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,6 +48,11 @@ func (h *hub) download(t *testing.T) download {
 	return download{url: h.URL, path: filepath.Join(t.TempDir(), "w.pth"), sha256: hex.EncodeToString(sum[:4])}
 }
 
+func run(d download) error {
+	_, err := d.run(context.Background())
+	return err
+}
+
 func fast(t *testing.T) {
 	delay, stall := retryDelay, stallTimeout
 	retryDelay = time.Millisecond
@@ -74,14 +80,14 @@ func TestDownload(t *testing.T) {
 		}
 		last, whole = done, total
 	}
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
 	if last != 1<<20 || whole != 1<<20 {
 		t.Errorf("progress ended at %d of %d", last, whole)
 	}
-	if err := d.run(context.Background()); err != nil || h.requests.Load() != 1 {
+	if err := run(d); err != nil || h.requests.Load() != 1 {
 		t.Errorf("a complete file was asked for again: %d requests, %v", h.requests.Load(), err)
 	}
 }
@@ -104,7 +110,7 @@ func TestDownloadGoesOnAfterAnInterruption(t *testing.T) {
 		return n == 1
 	}
 	d := h.download(t)
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -117,7 +123,7 @@ func TestDownloadGoesOnInAnotherRun(t *testing.T) {
 	h := newHub(t, 1<<20)
 	d := h.download(t)
 	write(t, d.path+".part", h.data[:100_000])
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -131,7 +137,7 @@ func TestDownloadOfAWholePart(t *testing.T) {
 	h := newHub(t, 1<<16)
 	d := h.download(t)
 	write(t, d.path+".part", h.data)
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -142,7 +148,7 @@ func TestDownloadOverAPartOfAnotherFile(t *testing.T) {
 	h := newHub(t, 1<<16)
 	d := h.download(t)
 	write(t, d.path+".part", make([]byte, 1<<17))
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -156,7 +162,7 @@ func TestDownloadFromAServerWithoutRanges(t *testing.T) {
 	}
 	d := h.download(t)
 	write(t, d.path+".part", []byte("the beginning of something"))
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -166,7 +172,7 @@ func TestDownloadRefusesOtherBytes(t *testing.T) {
 	h := newHub(t, 1<<16)
 	d := h.download(t)
 	d.sha256 = "00000000"
-	err := d.run(context.Background())
+	err := run(d)
 	errorWith(t, err, "SHA-256", "expected 00000000")
 	if left, _ := filepath.Glob(d.path + "*"); len(left) > 0 {
 		t.Errorf("left: %v", left)
@@ -181,7 +187,7 @@ func TestDownloadGivesUp(t *testing.T) {
 			w.WriteHeader(status)
 			return true
 		}
-		err := h.download(t).run(context.Background())
+		err := run(h.download(t))
 		errorWith(t, err, fmt.Sprint(status), h.URL)
 		if h.requests.Load() != tries {
 			t.Errorf("%d: asked %d times, expected %d", status, h.requests.Load(), tries)
@@ -206,7 +212,7 @@ func TestDownloadThatStalls(t *testing.T) {
 	d := h.download(t)
 	var log []string
 	d.opts.Log = func(s string) { log = append(log, s) }
-	if err := d.run(context.Background()); err != nil {
+	if err := run(d); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, d, h.data)
@@ -231,7 +237,7 @@ func TestDownloadCancelledKeepsWhatItHas(t *testing.T) {
 			cancel()
 		}
 	}
-	if err := d.run(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := d.run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	if info, err := os.Stat(d.path + ".part"); err != nil || info.Size() != 1<<19 {
@@ -257,8 +263,47 @@ func TestPullOfAHubModel(t *testing.T) {
 	if m.SHA256 != random.SHA256 || m.Name != "resnet18" || m.Spec.Dim != 512 {
 		t.Errorf("%+v", m)
 	}
+	if got := m.Manifest.Weights.SHA256; got != hex.EncodeToString(sum[:]) {
+		t.Errorf("the manifest says %q of the weights, whose SHA-256 is %x", got, sum)
+	}
 	if text := strings.Join(log, "\n"); !contains(text, "licence: BSD-3-Clause") || !contains(text, "downloading "+h.URL) {
 		t.Errorf("log: %s", text)
+	}
+}
+
+// The second waits for the first and finds its file.
+func TestTwoPullsAtOnceDownloadOnce(t *testing.T) {
+	h := newHub(t, 0)
+	h.data = safetensors(t, "resnet18", 2, same)
+	sum := sha256.Sum256(h.data)
+	e := torchvision("resnet18", "resnet18", "V1", "resnet18-"+hex.EncodeToString(sum[:4])+".pth", 512, imageNet(256, 224, imgvec.Bilinear))
+	h.handle = func(_ int32, w http.ResponseWriter, _ *http.Request) bool { // in two parts, so that two would mix
+		_, _ = w.Write(h.data[:1000])
+		w.(http.Flusher).Flush()
+		time.Sleep(200 * time.Millisecond)
+		_, _ = w.Write(h.data[1000:])
+		return true
+	}
+	opts := PullOptions{Home: t.TempDir(), URL: h.URL}
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			file, got, err := openDownload(context.Background(), e, opts)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got != hex.EncodeToString(sum[:]) {
+				t.Errorf("hash %s", got)
+			}
+			if err := file.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if n := h.requests.Load(); n != 1 {
+		t.Errorf("downloaded %d times", n)
 	}
 }
 
@@ -290,6 +335,9 @@ func TestRegistryIsConsistent(t *testing.T) {
 		}
 		if e.License == "" || e.Source == "" || e.Description == "" || e.Dim == 0 {
 			t.Errorf("%+v", e)
+		}
+		if whole := len(e.SHA256) == 64; !e.Random && whole != (e.SHA256Note == "") {
+			t.Errorf("%s: hash %q, note %q", e.Name, e.SHA256, e.SHA256Note)
 		}
 		if !e.Random && len(e.SHA256) < 8 {
 			t.Errorf("%s: hash %q", e.Name, e.SHA256)

@@ -13,11 +13,13 @@ import (
 type RandomOptions struct {
 	Name string // of the model; empty: ARCH-random, with the seed where it is not 0
 	Home string // empty: home.Dir()
+
+	Force bool // replace an installed model of this name that has other weights
 }
 
 // Random makes a model with random weights, for tests and benchmarks on machines that have no trained ones, and
 // installs it in the home folder. The same architecture and seed give the same bytes on every machine. Its features
-// mean nothing; its Name, Source, Note and Random field say so.
+// mean nothing; its Source, Note and Random field say so. A model of this name that has other weights is not replaced.
 func Random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 	m, err := random(arch, seed, opts)
 	if err != nil {
@@ -57,7 +59,7 @@ func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 		License: "none needed", Random: true, Logits: graph.Logits, Spec: builtSpec(name, dim, preset),
 	}
 	dir := filepath.Join(opts.Home, "models", name)
-	if err := install(dir, b, manifest); err != nil {
+	if err := install(dir, b, manifest, opts.Force); err != nil {
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: opts.Home})

@@ -115,7 +115,7 @@ func TestPullingAgainKeepsTheRecords(t *testing.T) {
 	if err != nil || len(again.Manifest.Cosines) != 1 {
 		t.Errorf("%+v, %v", again, err)
 	}
-	other, err := Random("resnet18", 2, RandomOptions{Home: home, Name: m.Name})
+	other, err := Random("resnet18", 2, RandomOptions{Home: home, Name: m.Name, Force: true})
 	if err != nil || len(other.Manifest.Cosines) != 0 {
 		t.Errorf("records of other weights were kept: %+v, %v", other, err)
 	}

