@@ -29,7 +29,7 @@ func cpuPrecision(m *model.Model, asked imgvec.Precision) (ask imgvec.Precision,
 			if got != imgvec.BF16 {
 				return ""
 			}
-			return "bf16's accuracy is not recorded for this model; measure it once with: imgvec model verify " + m.Name
+			return "bf16's accuracy is not recorded for this model; measure it once with: imgvec model verify " + commandName(m)
 		}
 	case cosine < leastCosine:
 		return imgvec.FP32, func(got imgvec.Precision) string {
