@@ -54,6 +54,9 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 	if m.Note != "" {
 		o.notes = append(o.notes, "model "+m.Name+": "+m.Note)
 	}
+	for _, note := range pre.Notes() {
+		o.notes = append(o.notes, "decoders: "+note)
+	}
 	if err := o.open(ctx, devices); err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ const notesChild = "IMGVEC_TEST_NOTES"
 func TestNotesOfADamagedLibrary(t *testing.T) {
 	if os.Getenv(notesChild) != "" {
 		p, err := New(imgvec.Preset{
-			InputSize: imgvec.Size{Height: 8, Width: 8}, CropMode: imgvec.CropSquash, Interpolation: imgvec.Bilinear,
+			InputSize: imgvec.Size{Height: 8, Width: 8}, CropMode: imgvec.CropSquash, CropRound: imgvec.CropHalfEven, Interpolation: imgvec.Bilinear,
 			Scale: 255, Std: [3]float32{1, 1, 1}, ChannelOrder: imgvec.RGB,
 		}, Options{Codecs: os.Getenv(notesChild)})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/measure"
 )
 
@@ -33,7 +34,9 @@ models; and what --device auto and --precision auto choose. The status is 1 wher
 				return err
 			}
 			if m.CPU.Error != "" && !m.GPU.Usable {
-				return fmt.Errorf("no model can run on this machine: %s", m.CPU.Error)
+				// The report has the paths tried.
+				reason, _, _ := strings.Cut(m.CPU.Error, "; tried:")
+				return fmt.Errorf("no model can run on this machine: %s", reason)
 			}
 			return nil
 		},
@@ -57,7 +60,9 @@ func printMachine(to io.Writer, m measure.Machine) error {
 		if d.Path != "" {
 			text += ", " + d.Path
 		}
-		if d.WhyNot != "" {
+		if note := d.Note(); note != "" {
+			text += "; " + note
+		} else if d.WhyNot != "" {
 			text += "; " + d.WhyNot
 		}
 		fmt.Fprintf(w, "decode %s\t%s\n", d.Format, text)
@@ -68,14 +73,24 @@ func printMachine(to io.Writer, m measure.Machine) error {
 	for _, model := range m.Models {
 		printInstalled(w, model)
 	}
-	fmt.Fprintf(w, "auto\tdevice %s, precision %s: %s\n", m.Auto.Device, m.Auto.Precision, m.Auto.Reason)
+	fmt.Fprintf(w, "auto\t%s\n", autoText(m.Auto))
 	return w.Flush()
+}
+
+// autoText says what auto chooses on this machine. A model whose features suffer from a precision does not get it.
+func autoText(c measure.Auto) string {
+	reason := strings.TrimPrefix(c.Reason, string(c.Precision)+": ")
+	text := fmt.Sprintf("device %s, precision %s (%s)", c.Device, c.Precision, reason)
+	if c.Precision != imgvec.FP32 {
+		text += "; fp32 for a model whose recorded cosine is under 0.999"
+	}
+	return text
 }
 
 func printCPU(w io.Writer, c measure.CPU) {
 	fmt.Fprintf(w, "CPU\t%s, %d cores, %d threads used; %s\n", c.Features.Name, c.Cores, c.Threads, cpuFeatures(c))
 	if c.Error != "" {
-		fmt.Fprintf(w, "ONNX Runtime\tnot usable: %s\n", c.Error)
+		fmt.Fprintf(w, "ONNX Runtime\tnot usable: %s\n", plain(c.Error))
 	} else {
 		fmt.Fprintf(w, "ONNX Runtime\t%s, %s\n", c.Library.Version, c.Library.Path)
 	}
