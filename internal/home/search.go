@@ -48,7 +48,7 @@ func (s Search) Find() (Found, error) {
 			return found, nil
 		}
 	}
-	return found, s.missing(found, "")
+	return found, s.Missing(found)
 }
 
 // only looks at the one place that somebody named: to go on elsewhere would hide their mistake.
@@ -126,6 +126,10 @@ func (f *Found) look(in place, files []string) bool {
 	return false
 }
 
+// Missing is Find's error for a library that is in none of found.Tried, for a caller that looked in one place more: its
+// first line says what is missing and what to do, the paths follow, a line each.
+func (s Search) Missing(found Found) error { return s.missing(found, "") }
+
 func (s Search) missing(found Found, by string) error {
 	from := ""
 	if by != "" {
@@ -134,6 +138,9 @@ func (s Search) missing(found Found, by string) error {
 	remedy := `run "imgvec setup" to get it`
 	if Dir() == nowhere {
 		remedy = "this user has no home folder: set $" + Env + " to one of theirs, then " + remedy
+	}
+	if slices.Contains(s.Env, by) { // setup alone would not help
+		remedy = fmt.Sprintf(`correct $%s, or unset it and run "imgvec setup"`, by)
 	}
 	return fmt.Errorf("imgvec: find %s%s: %w: not found; %s; tried:\n  %s",
 		s.Want, from, imgvec.ErrNoRuntime, remedy, strings.Join(found.Tried, "\n  "))

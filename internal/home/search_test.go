@@ -126,3 +126,24 @@ func TestFindListsEveryPathTried(t *testing.T) {
 		t.Errorf("neither version nor remedy: %v", err)
 	}
 }
+
+// A person reads the first line: what is missing, and what to do. The paths come after it, each once and on its own line.
+func TestFindsErrorBeginsWithTheRemedy(t *testing.T) {
+	t.Setenv(home.Env, t.TempDir())
+	s := search()
+	s.Files = []string{"libnowhere.so.1"}
+	found, err := s.Find()
+	lines := strings.Split(err.Error(), "\n")
+	if !strings.Contains(lines[0], "liby 1.30") || !strings.Contains(lines[0], `run "imgvec setup"`) || len(lines) != 1+len(found.Tried) {
+		t.Errorf("%d paths: %v", len(found.Tried), err)
+	}
+	for i, path := range found.Tried {
+		if lines[i+1] != "  "+path || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("%q is not on line %d alone: %v", path, i+2, err)
+		}
+	}
+	t.Setenv("IMGVEC_TEST_LIB", "/no/such.so")
+	if _, err := s.Find(); !strings.Contains(err.Error(), "unset it and run") || !strings.Contains(err.Error(), "$IMGVEC_TEST_LIB") {
+		t.Errorf("setup alone does not help: %v", err)
+	}
+}

@@ -41,8 +41,7 @@ func start(dir string) (Environment, error) {
 	}
 	version, path, err := libraryVersion(found.Path)
 	if err != nil {
-		return environment, fmt.Errorf("imgvec: open ONNX Runtime %q: %w (%s needed): %w; run \"imgvec setup\"; tried:\n  %s",
-			found.Path, imgvec.ErrNoRuntime, Want, err, strings.Join(found.Tried, "\n  "))
+		return environment, notLoaded(found, err)
 	}
 	environment.Version, environment.Path = version, path
 	if err := checkVersion(path, version, found.Tried); err != nil {

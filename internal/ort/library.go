@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,14 +24,21 @@ const Want = "ONNX Runtime 1.30 or later"
 
 const kind = "onnxruntime"
 
+// byLoader is Found.By of a library that the system's loader knows.
+const byLoader = "loader"
+
 // LibraryVariables are the environment variables that name the library or its folder, best first.
 var LibraryVariables = []string{"ONNXRUNTIME_SHARED_LIBRARY_PATH", "ONNXRUNTIME_LIB_PATH", "ORT_DYLIB_PATH"}
 
-// soname is what the system's loader is asked for last.
-const soname = "libonnxruntime.so.1"
+// soname is what the system's loader is asked for last; coreFiles are the library's names on this system, best first.
+var soname, coreFiles = namesOn(runtime.GOOS)
 
-// coreFiles are the library's names, best first.
-var coreFiles = []string{"libonnxruntime.so.1.30.0", "libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.*", "libonnxruntime*.dylib"}
+func namesOn(system string) (soname string, files []string) {
+	if system == "darwin" {
+		return "libonnxruntime.1.dylib", []string{"libonnxruntime.1.30.0.dylib", "libonnxruntime*.dylib"}
+	}
+	return "libonnxruntime.so.1", []string{"libonnxruntime.so.1.30.0", "libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime.so.*"}
+}
 
 // pluginFile is the OpenVINO execution provider; pluginNeeds are what it opens, from its own folder.
 const pluginFile = "libonnxruntime_providers_openvino_plugin.so"
@@ -39,16 +48,33 @@ var pluginNeeds = []string{"libopenvino.so.*", "libopenvino_intel_cpu_plugin.so"
 // findCore looks for the library in dir (a file or folder that an option names; "" for none), the environment's
 // variables and the usual folders. Where it is in none, Path is the soname, for the loader to try.
 func findCore(dir string) (home.Found, error) {
-	found, err := home.Search{Kind: kind, Files: coreFiles, Explicit: dir, Env: LibraryVariables, Want: Want}.Find()
+	found, err := coreSearch(dir).Find()
 	if err == nil {
-		return found, home.Check(found.Path)
+		err = home.Check(found.Path)
+		if err != nil && slices.Contains(LibraryVariables, found.By) { // setup alone would not help
+			err = fmt.Errorf("imgvec: open the library that $%s names (correct or unset it): %w", found.By, err)
+		}
+		return found, err
 	}
 	if dir != "" || named() || !home.SystemLibraries() {
 		return found, err
 	}
 	found.Tried = append(found.Tried, soname+" (by the system's loader)")
-	found.Path, found.By = soname, "loader"
+	found.Path, found.By = soname, byLoader
 	return found, nil
+}
+
+func coreSearch(dir string) home.Search {
+	return home.Search{Kind: kind, Files: coreFiles, Explicit: dir, Env: LibraryVariables, Want: Want}
+}
+
+// notLoaded is the error for a library that the system's loader refuses: for one that nobody has, as for one not found.
+func notLoaded(found home.Found, cause error) error {
+	if found.By == byLoader && strings.Contains(cause.Error(), "No such file") {
+		return coreSearch("").Missing(found)
+	}
+	return fmt.Errorf("imgvec: open ONNX Runtime %q: %w (%s needed): %w; run \"imgvec setup\"; tried:\n  %s",
+		found.Path, imgvec.ErrNoRuntime, Want, cause, strings.Join(found.Tried, "\n  "))
 }
 
 func named() bool {
