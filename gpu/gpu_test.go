@@ -15,14 +15,14 @@ func TestProbeNamesWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	pattern := filepath.Join(dir, "nvidia[0-9]*")
 	err := probe(pattern)
-	if !errors.Is(err, imgvec.ErrNoDevice) || !strings.Contains(err.Error(), "no NVIDIA driver") {
+	if !errors.Is(err, imgvec.ErrNoDevice) || !strings.Contains(err.Error(), "GPU support yet (and no NVIDIA driver") {
 		t.Errorf("without a driver: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "nvidia0"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	err = probe(pattern)
-	if !errors.Is(err, imgvec.ErrNoDevice) || strings.Contains(err.Error(), "no NVIDIA driver") {
+	if !errors.Is(err, imgvec.ErrNoDevice) || strings.Contains(err.Error(), "GPU support yet (and no NVIDIA driver") {
 		t.Errorf("with a driver: %v", err)
 	}
 }

@@ -20,7 +20,7 @@ func probe(pattern string) error {
 		panic("imgvec: BUG: device pattern: " + err.Error())
 	}
 	if len(files) == 0 {
-		return fmt.Errorf("%w: no NVIDIA driver was found (no %s); and this build has no GPU support yet", imgvec.ErrNoDevice, pattern)
+		return fmt.Errorf("%w: this build has no GPU support yet (and no NVIDIA driver was found: no %s)", imgvec.ErrNoDevice, pattern)
 	}
 	return fmt.Errorf("%w: this build has no GPU support yet (the driver shows %s)", imgvec.ErrNoDevice, files[0])
 }

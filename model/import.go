@@ -2,8 +2,11 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -64,6 +67,9 @@ func Import(ctx context.Context, file, arch string, opts ImportOptions) (*Model,
 }
 
 func importFile(ctx context.Context, file, arch string, opts ImportOptions) (*Model, error) {
+	if err := importable(file); err != nil {
+		return nil, err
+	}
 	entry, err := importEntry(file, arch, opts)
 	if err != nil {
 		return nil, err
@@ -94,6 +100,26 @@ func importFile(ctx context.Context, file, arch string, opts ImportOptions) (*Mo
 		opts.Home = home.Dir()
 	}
 	return entry.convert(weights, opts.Home, opts.Force)
+}
+
+// importable looks at the file before anything is asked of its architecture or preset.
+func importable(file string) error {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such file")
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a folder; name the checkpoint in it")
+	case !info.Mode().IsRegular():
+		return errors.New("it is not a file")
+	case info.Size() == 0:
+		return errors.New("it is empty")
+	case strings.EqualFold(filepath.Ext(file), ".onnx"):
+		return fmt.Errorf("it is a model already, not a checkpoint; it is used by its path: --model %s", file)
+	}
+	return nil
 }
 
 // importEntry says what the file is, from the registry and the options.

@@ -92,12 +92,21 @@ func readManifest(dir string) (Manifest, error) {
 		return m, err
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, fmt.Errorf("%s: %w", ManifestFile, err)
+		return m, unreadable(dir, err)
 	}
 	if err := m.check(); err != nil {
-		return m, fmt.Errorf("%s: %w", ManifestFile, err)
+		return m, unreadable(dir, err)
 	}
 	return m, nil
+}
+
+// unreadable is the error for the manifest in dir, with what to do.
+func unreadable(dir string, cause error) error {
+	remedy := "imgvec model import"
+	if name := filepath.Base(dir); isKnown(name) {
+		remedy = "imgvec model pull " + name
+	}
+	return fmt.Errorf("%s can't be used: %w; install it again with: %s", filepath.Join(dir, ManifestFile), cause, remedy)
 }
 
 // write replaces the folder's manifest; the caller holds the folder.

@@ -32,7 +32,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"efficientnetlite0", []string{"no model of this name", "did you mean efficientnet-lite0"}},
 		{"resnet5", []string{"resnet50"}},
 		{"qwertyuiop", []string{"imgvec model list"}},
-		{"efficientnet-lite0", []string{"not installed", "imgvec model pull efficientnet-lite0"}},
+		{"efficientnet-lite0", []string{"not installed", "run: imgvec setup"}},
 		{"resnet50-random", []string{"imgvec model pull resnet50-random"}},
 		{filepath.Join(work, "absent.onnx"), []string{"no such file"}},
 		{"./absent", []string{"no such file"}},

