@@ -35,11 +35,13 @@ func flatPNG(t testing.TB, w, h int) []byte {
 	t.Helper()
 	var pixels bytes.Buffer
 	z := zlib.NewWriter(&pixels)
-	row := make([]byte, w+1)
-	for range h {
-		if _, err := z.Write(row); err != nil {
+	block := make([]byte, 1<<20) // filters and pixels are all 0
+	for left := h * (w + 1); left > 0; {
+		n, err := z.Write(block[:min(left, len(block))])
+		if err != nil {
 			t.Fatal(err)
 		}
+		left -= n
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
@@ -146,8 +148,8 @@ func TestJPEGTables(t *testing.T) {
 func TestResizeMemory(t *testing.T) {
 	for _, filter := range []imgvec.Interpolation{imgvec.Box, imgvec.Bilinear, imgvec.Hamming, imgvec.Bicubic, imgvec.Lanczos, imgvec.Nearest} {
 		for _, preset := range []imgvec.Preset{imageNet(filter), squash(filter)} {
-			for _, size := range [][2]int{{500, 375}, {9000, 40}, {40, 9000}, {224, 3000}, {100, 100}, {1, 70_000}} {
-				for orientation := 1; orientation <= 8; orientation++ {
+			for _, size := range [][2]int{{500, 375}, {9000, 4}, {4, 9000}, {224, 300}, {100, 100}, {1, 70_000}} {
+				for _, orientation := range []int{1, 3, 6} {
 					p, err := New(preset, Options{})
 					if err != nil {
 						t.Fatal(err)
