@@ -2,11 +2,14 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/imgvec/imgvec"
 )
@@ -44,7 +47,52 @@ func (f file) any(context.Context) (bool, error)          { return true, nil }
 
 // fileItem is the item of a file; it is opened by the worker that decodes it.
 func fileItem(path string) imgvec.Item {
-	return imgvec.Item{ID: EscapeName(path), Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	return imgvec.Item{ID: EscapeName(path), Open: func() (io.ReadCloser, error) { return openRegular(path) }}
+}
+
+// ErrNotRegular is the error of an item whose name is that of a pipe, a device or a socket. To open one could take for
+// ever, or do something.
+var ErrNotRegular = errors.New("not a regular file")
+
+func openRegular(path string) (io.ReadCloser, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, explainOpen(path, err)
+	case info.IsDir():
+		return nil, explainOpen(path, syscall.EISDIR)
+	case !info.Mode().IsRegular():
+		return nil, explainOpen(path, ErrNotRegular)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, explainOpen(path, err)
+	}
+	return f, nil
+}
+
+// fileError says in a person's words why a file can't be read, and is the system's error to errors.Is.
+type fileError struct {
+	text  string
+	cause error
+}
+
+func (e *fileError) Error() string { return e.text }
+func (e *fileError) Unwrap() error { return e.cause }
+
+func explainOpen(path string, err error) error {
+	what := "can't open (" + bare(err).Error() + ")"
+	switch {
+	case errors.Is(err, ErrNotRegular):
+		what = ErrNotRegular.Error()
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		what = "no such file"
+	case errors.Is(err, fs.ErrPermission):
+		what = "no permission to read"
+	case errors.Is(err, syscall.EISDIR):
+		what = "a folder, not a file"
+	}
+	return &fileError{what + ": " + EscapeName(path), err}
 }
 
 // brokenItem is an item that fails with err, for what should have been an input and can't be one.

@@ -16,6 +16,9 @@ import (
 // maxPath is the longest line of a list that is taken for a path; Linux itself takes 4096 bytes.
 const maxPath = 64 << 10
 
+// stdinName is what errors call the list of standard input.
+const stdinName = "standard input"
+
 // list is paths, one a line: of a file, or of standard input. Empty lines are skipped, a carriage return at the end of
 // a line and a byte order mark are dropped. Relative paths start at the working folder, not at the list's.
 type list struct {
@@ -37,7 +40,7 @@ func openList(path string) (*list, error) {
 }
 
 func newStdinList(r io.Reader) *list {
-	return &list{path: "standard input", stdin: bufio.NewReaderSize(r, maxPath)}
+	return &list{path: stdinName, stdin: bufio.NewReaderSize(r, maxPath)}
 }
 
 func (l *list) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
@@ -112,7 +115,8 @@ func anyLine(r *bufio.Reader) (bool, error) {
 			return false, fmt.Errorf("imgvec: read standard input: %w", err)
 		}
 		if head[0] != '\n' && head[0] != '\r' {
-			return true, nil
+			head, _ = r.Peek(r.Buffered())
+			return true, checkPaths(stdinName, head, true)
 		}
 		_, _ = r.Discard(1)
 	}
@@ -133,6 +137,9 @@ func (l *list) lines(ctx context.Context, yield func(path string) bool) (more bo
 			return false, err
 		}
 		line, err := r.ReadSlice('\n')
+		if err := checkPaths(l.path, line, number == 1); err != nil {
+			return false, err
+		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return false, fmt.Errorf("imgvec: read list: %s: line %d is longer than %d bytes: it must hold one path a line", l.path, number, maxPath)
 		}
@@ -146,6 +153,32 @@ func (l *list) lines(ctx context.Context, yield func(path string) bool) (more bo
 			return true, nil
 		}
 	}
+}
+
+// checkPaths refuses what a list is never made of, which is most often an image where its name was meant.
+func checkPaths(list string, text []byte, first bool) error {
+	if first && holdsImage(text) {
+		name := "@" + list
+		if list == stdinName {
+			name = "-"
+		}
+		return usagef("imgvec: %s holds image data; %s expects paths, one a line", list, name)
+	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		return usagef("imgvec: %s: names are separated by newlines, not NUL", list)
+	}
+	return nil
+}
+
+// holdsImage goes by the first bytes of the formats that are decoded.
+func holdsImage(text []byte) bool {
+	for _, magic := range []string{"\xff\xd8\xff", "\x89PNG\r\n", "GIF87a", "GIF89a", "II*\x00", "MM\x00*"} {
+		if bytes.HasPrefix(text, []byte(magic)) {
+			return true
+		}
+	}
+	nul := bytes.IndexByte(text, 0) >= 0
+	return nul && (bytes.HasPrefix(text, []byte("RIFF")) || bytes.HasPrefix(text, []byte("BM")))
 }
 
 func trimLine(line []byte, number int) []byte {
