@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/ort":             {"csrc", "internal/onnx"}, // the one reader of ONNX files is shared with model
 	"internal/ort/...":         {"internal/ort", "internal/testdata"},
 	"internal/cuda":            {"csrc"},
+	"internal/crops":           {"preprocess"},
 	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
 	"csrc":                     {},
 	"csrc/...":                 {"csrc"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
 	"dataset":                  {"internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
-	"cmd/...":                  {"executor", "preprocess", "dataset", "model", "serve", "internal/measure", "internal/fetch", "cmd/..."},
+	"cmd/...":                  {"executor", "preprocess", "dataset", "model", "serve", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -70,7 +70,7 @@ func (a *app) bench(ctx context.Context, inputs []string, f *benchFlags) error {
 	if err != nil {
 		return err
 	}
-	if o.Images, err = a.benchImages(ctx, inputs); err != nil {
+	if o.Images, err = a.benchImages(ctx, inputs, int64(f.maxBytes)); err != nil {
 		return err
 	}
 	if o.Model, err = model.Open(f.model, model.OpenOptions{Output: f.modelOutput}); err != nil {
@@ -88,15 +88,15 @@ func (a *app) bench(ctx context.Context, inputs []string, f *benchFlags) error {
 }
 
 // benchImages are those of the inputs, else the pictures that the project draws.
-func (a *app) benchImages(ctx context.Context, inputs []string) ([][]byte, error) {
+func (a *app) benchImages(ctx context.Context, inputs []string, maxBytes int64) ([][]byte, error) {
 	if len(inputs) == 0 {
 		return model.ReferencePictures(), nil
 	}
-	return a.readImages(ctx, inputs)
+	return a.readImages(ctx, inputs, maxBytes)
 }
 
 // readImages reads images into memory.
-func (a *app) readImages(ctx context.Context, inputs []string) ([][]byte, error) {
+func (a *app) readImages(ctx context.Context, inputs []string, maxBytes int64) ([][]byte, error) {
 	source, err := a.openInputs(ctx, inputs)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (a *app) readImages(ctx context.Context, inputs []string) ([][]byte, error)
 			fmt.Fprintf(a.stderr, "taking the first %s\n", images(maxBenchImages, ""))
 			break
 		}
-		data, err := readItem(item.Open)
+		data, err := readItem(item.Open, maxBytes)
 		if err != nil {
 			return nil, fmt.Errorf("image %q: %w", item.ID, err)
 		}
@@ -116,13 +116,14 @@ func (a *app) readImages(ctx context.Context, inputs []string) ([][]byte, error)
 	return out, source.Err()
 }
 
-func readItem(open func() (io.ReadCloser, error)) ([]byte, error) {
+// readItem reads an image, and of one that is too large a byte more than is allowed: whoever decodes it refuses it.
+func readItem(open func() (io.ReadCloser, error), maxBytes int64) ([]byte, error) {
 	r, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, defaultMaxBytes))
+	return io.ReadAll(io.LimitReader(r, maxBytes+1))
 }
 
 func (a *app) printBench(r *measure.Report, random bool) error {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -44,7 +41,9 @@ path a line), or - (the same from standard input). Folders and patterns take the
 a file given by its own name is always a row.
 
 OUT is a Parquet file (.parquet), an Arrow IPC file (.arrow) or stream (.arrows), NumPy (.npy, with the ids in
-OUT.ids.jsonl) or JSON lines (.jsonl); - is an Arrow stream on standard output. It appears when it is whole.
+OUT.npy.ids.jsonl) or JSON lines (.jsonl); - is an Arrow stream on standard output. It appears when it is whole.
+Parquet and Arrow name the model and what ran it in their metadata. Features of a model with random weights are marked
+there, and in JSON lines and the ids of NumPy by "random_weights": true in each row.
 
 An image that can't be read or decoded does not stop the run: its row has no features and says why.`,
 		Example: `  imgvec extract photos/ -o features.parquet
@@ -85,8 +84,8 @@ func (f *extractFlags) check() error {
 		return err
 	}
 	if f.statistics != "" {
-		if _, err := os.Stat(filepath.Dir(f.statistics)); errors.Is(err, fs.ErrNotExist) {
-			return usagef("--stats %q: there is no folder %q", f.statistics, filepath.Dir(f.statistics))
+		if err := checkStats(f.statistics, f.output, f.force); err != nil {
+			return err
 		}
 	}
 	if f.output == "-" && isTerminal(os.Stdout) {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/imgvec/imgvec"
@@ -28,17 +31,18 @@ type extraction struct {
 	running time.Duration // from the first image to the whole output
 	writing time.Duration // of it, in the writer
 	rows    int64
+	told    sync.Once // of the last line of --progress json
 }
 
 func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	source, err := a.openInputs(ctx, inputs)
-	if err != nil {
+	x := &extraction{app: a, flags: f, tally: newTally(), show: silence{a.stderr}}
+	defer func() { x.finalLine(err) }()
+	if x.source, err = a.openInputs(ctx, inputs); err != nil {
 		return err
 	}
-	x := &extraction{app: a, flags: f, source: source, tally: newTally(), show: silence{a.stderr}}
 	if err := x.load(ctx); err != nil {
 		return err
 	}
@@ -57,9 +61,22 @@ func (a *app) openInputs(ctx context.Context, inputs []string) (*dataset.Source,
 	}
 	some, err := source.Any(ctx)
 	if err == nil && !some {
-		err = fmt.Errorf("nothing to do: no images in %s (folders and patterns take %s)", quoted(inputs), listed(dataset.Extensions))
+		err = nothingToDo(inputs)
 	}
 	return source, err
+}
+
+func nothingToDo(inputs []string) error {
+	isList := func(arg string) bool { return arg == "-" || strings.HasPrefix(arg, "@") }
+	switch {
+	case len(inputs) == 1 && inputs[0] == "-":
+		return errors.New("nothing to do: the list on standard input is empty")
+	case len(inputs) == 1 && isList(inputs[0]):
+		return fmt.Errorf("nothing to do: the list is empty: %q", inputs[0][1:])
+	case !slices.ContainsFunc(inputs, func(arg string) bool { return !isList(arg) }):
+		return fmt.Errorf("nothing to do: the lists are empty: %s", quoted(inputs))
+	}
+	return fmt.Errorf("nothing to do: no images in %s (folders and patterns take %s)", quoted(inputs), listed(dataset.Extensions))
 }
 
 func (x *extraction) load(ctx context.Context) (err error) {
@@ -134,6 +151,7 @@ func (x *extraction) countInputs(ctx context.Context) {
 
 // far says how far the run has come, for a person who has interrupted it.
 func (x *extraction) far() string {
+	x.finalLine(context.Canceled)
 	text := "after " + images(x.tally.done.Load(), "")
 	if total := x.tally.total.Load(); total > 0 {
 		text = fmt.Sprintf("after %s of %s", count(x.tally.done.Load()), images(total, ""))
@@ -142,7 +160,15 @@ func (x *extraction) far() string {
 	if x.flags.output == "-" {
 		return text + "; the stream on standard output is broken off"
 	}
-	return text + fmt.Sprintf("; %s was not written", x.flags.output)
+	return text + "; " + fate(x.out, x.flags.output)
+}
+
+// fate gives up an output that another goroutine may be at work on, and says what has become of it.
+func fate(out interface{ Discard() bool }, name string) string {
+	if out.Discard() {
+		return name + " is written, and whole"
+	}
+	return name + " was not written"
 }
 
 func (x *extraction) meta() dataset.Meta {
@@ -156,7 +182,9 @@ func (x *extraction) meta() dataset.Meta {
 
 // end reports on a run whose output is whole.
 func (x *extraction) end() error {
-	x.summary()
+	if x.flags.progress != "json" {
+		x.summary()
+	}
 	if x.flags.statistics != "" {
 		if err := x.writeReport(x.flags.statistics); err != nil {
 			return err

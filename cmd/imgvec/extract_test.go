@@ -2,10 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/imgvec/imgvec/internal/testdata"
 )
@@ -163,6 +168,13 @@ func TestStats(t *testing.T) {
 		Versions                             any
 	}
 	must(t, json.Unmarshal(text, &r))
+	// An earlier report is replaced.
+	must(t, os.Remove(filepath.Join(out, "x.npy")))
+	must(t, os.Remove(filepath.Join(out, "x.npy.ids.jsonl")))
+	call{args: []string{"extract", dir, "-o", "x.npy", "--stats", "s.json"}, dir: out}.run(t).want(t, 0)
+	if names := left(t, out); !slices.Equal(names, []string{"s.json", "x.npy", "x.npy.ids.jsonl"}) {
+		t.Errorf("left %v", names)
+	}
 	if r.Images != 5 || r.Failed == nil || *r.Failed != 0 || r.ImagesPerSecond <= 0 || r.Seconds <= 0 || r.Device == "" ||
 		r.Provider == "" || r.Precision != "fp32" || r.Decoder == "" || r.Versions == nil {
 		t.Errorf("%s", text)
@@ -174,24 +186,45 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// TestFilesThatCannotBeRead: a row each that says why in plain words; a pipe without a writer does not hang the run.
+func TestFilesThatCannotBeRead(t *testing.T) {
+	needModel(t)
+	dir := t.TempDir()
+	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe.jpg"), 0o644))
+	must(t, os.Mkdir(filepath.Join(dir, "folder.jpg"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "list"), []byte("nope.jpg\npipe.jpg\nfolder.jpg\n/dev/zero\n"), 0o644))
+	o := call{args: []string{"extract", "@list", "-o", "x.jsonl"}, dir: dir}.run(t)
+	o.want(t, 0, "1 no such file: nope.jpg\n", "2 not a regular file: first pipe.jpg\n", "1 a folder, not a file: folder.jpg\n")
+	rows, err := readJSONLines(filepath.Join(dir, "x.jsonl"))
+	must(t, err)
+	wants := []string{"no such file: nope.jpg", "not a regular file: pipe.jpg", "a folder, not a file: folder.jpg", "not a regular file: /dev/zero"}
+	if len(rows) != len(wants) {
+		t.Fatalf("%d rows, want %d", len(rows), len(wants))
+	}
+	for i, want := range wants {
+		if rows[i].Error == nil || *rows[i].Error != want {
+			t.Errorf("row %d: %+v, want the error %q", i, rows[i], want)
+		}
+	}
+}
+
 func TestProgressJSON(t *testing.T) {
 	needModel(t)
 	dir := pictures(t, 30)
 	o := command(t, "extract", "@"+list(t, dir, 200), "-o", "x.npy", "--progress", "json")
 	o.want(t, 0)
-	n := 0
 	for line := range strings.Lines(o.stderr) {
-		if !strings.HasPrefix(line, "{") {
-			continue
-		}
-		n++
 		var s snapshot
 		if err := json.Unmarshal([]byte(line), &s); err != nil || s.Images > 200 || s.Total != 0 && s.Total != 200 {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
-	if n == 0 {
-		t.Errorf("no line of progress:\n%s", o.stderr)
+	if f := lastLine(t, o.stderr); f.Status != "done" || f.Images != 200 || f.Total != 200 || f.Failed != 0 || f.Output != "x.npy" || f.Seconds <= 0 {
+		t.Errorf("the last line is %+v", f)
+	}
+	o = command(t, "extract", dir, "-o", "x.npy", "--progress", "json", "--model", "resnet5")
+	if f := lastLine(t, o.stderr); f.Status != "failed" || !strings.Contains(f.Error, "resnet5") || o.code != exitFailed {
+		t.Errorf("the last line of a run that failed is %+v", f)
 	}
 }
 
@@ -224,4 +257,47 @@ func TestPreprocessCommand(t *testing.T) {
 	if again, _ := os.ReadFile(out); len(again) != len(data) {
 		t.Error("a run that failed has replaced the output")
 	}
+}
+
+// TestStandardOutputFlows: a pipe that pauses holds nothing up: the schema is there before the first path, and the rows
+// of the paths so far before the next one.
+func TestStandardOutputFlows(t *testing.T) {
+	needModel(t)
+	dir := pictures(t, 2)
+	cmd := call{args: []string{"extract", "-", "-o", "-", "--model", tinyModel(t), "--progress", "none"}}.start(t)
+	cmd.Stdin = nil
+	paths, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var r *ipc.Reader
+	for i, name := range left(t, dir) {
+		_, err := fmt.Fprintln(paths, filepath.Join(dir, name))
+		must(t, err)
+		if r == nil {
+			r, err = ipc.NewReader(stdout)
+			must(t, err)
+		}
+		if !r.Next() || fromRecord(r.RecordBatch())[0].ID != filepath.Join(dir, name) {
+			t.Fatalf("row %d did not come: %v", i, r.Err())
+		}
+	}
+	must(t, paths.Close())
+	if r.Next() || r.Err() != nil {
+		t.Errorf("after the last row: %v", r.Err())
+	}
+	must(t, cmd.Wait())
+}
+
+// lastLine is the last one of --progress json.
+func lastLine(t *testing.T, stderr string) (f final) {
+	t.Helper()
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "{") {
+			f = final{}
+			must(t, json.Unmarshal([]byte(line), &f))
+		}
+	}
+	return f
 }

@@ -7,13 +7,7 @@ import (
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/model"
-)
-
-// Limits of an image, as preprocess has them by default.
-const (
-	defaultMaxPixels    = 89478485
-	defaultMaxBytes     = 64 << 20
-	defaultDecodeMemory = 1 << 30
+	"github.com/imgvec/imgvec/preprocess"
 )
 
 // add defines the flags of a model and its executor.
@@ -33,7 +27,7 @@ func (f *engineFlags) addModel(flags *pflag.FlagSet) {
 }
 
 func (f *engineFlags) addImages(flags *pflag.FlagSet) {
-	f.maxPixels, f.maxBytes, f.decodeMemory = defaultMaxPixels, defaultMaxBytes, defaultDecodeMemory
+	f.maxPixels, f.maxBytes, f.decodeMemory = preprocess.DefaultMaxPixels, preprocess.DefaultMaxBytes, preprocess.DefaultDecodeMemory
 	flags.StringVar(&f.exif, "exif", "apply", "the camera's orientation `mark`: apply, ignore")
 	flags.Var(whole{&f.maxPixels, 1, 1 << 40}, "max-pixels", "refuse images of more pixels")
 	flags.Var(&f.maxBytes, "max-bytes", "refuse files of more bytes")
@@ -41,7 +35,16 @@ func (f *engineFlags) addImages(flags *pflag.FlagSet) {
 	flags.StringVar(&f.gray16, "gray16", "pillow", "16-bit gray `as`: pillow (saturates), scale (high byte)")
 }
 
+// leastDecodeMemory is the least that --decode-memory takes; less would refuse ordinary photos.
+const leastDecodeMemory = 16 << 20
+
 func (f *engineFlags) check() error {
+	if f.model == "" {
+		return usagef("--model is empty: give a name (imgvec model list), a folder or an .onnx file, or leave the flag out")
+	}
+	if f.decodeMemory < leastDecodeMemory {
+		return usagef("--decode-memory must be at least 16MiB, not %s", &f.decodeMemory)
+	}
 	if f.device != "" {
 		if _, err := imgvec.ParseDevices(f.device); err != nil {
 			return usageError{err}

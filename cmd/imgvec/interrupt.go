@@ -14,6 +14,9 @@ import (
 // patience is how long a command may take to end after a signal; then it is ended. The promise is two seconds.
 const patience = 1500 * time.Millisecond
 
+// grace is how long it may then take to find out how far it has come.
+const grace = 300 * time.Millisecond
+
 // interrupt is the person's wish to stop, which comes as a signal.
 //
 // The handlers stay installed to the end of the process. Code that uses AMX makes frames of 11 KiB on Go's signal
@@ -48,12 +51,24 @@ func catchSignals(stderr io.Writer) *interrupt {
 		case s := <-signals:
 			os.Exit(128 + int(s.(syscall.Signal)))
 		case <-time.After(patience):
-			fmt.Fprintln(stderr, "\nimgvec:", i.summary())
+			i.giveUp(stderr)
 			code, _ := i.code()
 			os.Exit(code)
 		}
 	}()
 	return i
+}
+
+// giveUp says how far the command has come. To know that may take a disk that does not answer: then it is not said.
+func (i *interrupt) giveUp(stderr io.Writer) {
+	text := make(chan string, 1)
+	go func() { text <- i.summary() }()
+	select {
+	case line := <-text:
+		fmt.Fprintln(stderr, "\nimgvec:", line)
+	case <-time.After(grace):
+		fmt.Fprintln(stderr, "\nimgvec: interrupted while the disk did not answer")
+	}
 }
 
 func (i *interrupt) set(s syscall.Signal) {

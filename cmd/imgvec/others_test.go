@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,9 +37,9 @@ func TestBench(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	empty := t.TempDir()
 	o := call{args: []string{"doctor"}, env: []string{"IMGVEC_HOME=" + empty, "IMGVEC_SYSTEM_LIBRARIES=off"}}.run(t)
-	o.want(t, exitFailed, "no model can run on this machine", empty)
-	if !strings.Contains(o.stdout, "imgvec setup") {
-		t.Errorf("%s", o.stdout)
+	o.want(t, exitFailed, "no model can run on this machine")
+	if !strings.Contains(o.stdout, "imgvec setup") || !strings.Contains(o.stdout, empty) || strings.Contains(o.stderr, "tried") {
+		t.Errorf("%s\n%s", o.stdout, o.stderr)
 	}
 	needModel(t)
 	o = command(t, "doctor", "--json")
@@ -86,19 +87,53 @@ func TestRandomModelSaysSo(t *testing.T) {
 	text, err := os.ReadFile(path)
 	must(t, err)
 	must(t, os.WriteFile(path, []byte(strings.Replace(string(text), "{", `{"random":true,`, 1)), 0o644))
-	out := filepath.Join(t.TempDir(), "x.parquet")
-	command(t, "extract", pictures(t, 1), "-o", out, "--model", dir).want(t, 0, "RANDOM WEIGHTS")
-	_, meta, err := readRows(out)
+	for _, ext := range extensions {
+		out := filepath.Join(t.TempDir(), "x"+ext)
+		command(t, "extract", pictures(t, 1), "-o", out, "--model", dir).want(t, 0, "RANDOM WEIGHTS")
+		_, meta, err := readRows(out)
+		must(t, err)
+		marked, _ := meta.GetValue("imgvec.random_weights")
+		if path := map[string]string{".npy": out + ".ids.jsonl", ".jsonl": out}[ext]; path != "" {
+			var line struct {
+				Random bool `json:"random_weights"`
+			}
+			text, err := os.ReadFile(path)
+			must(t, err)
+			must(t, json.Unmarshal(text, &line))
+			marked = strconv.FormatBool(line.Random)
+		}
+		if marked != "true" {
+			t.Errorf("%s does not say that the weights are random: %v", ext, meta)
+		}
+	}
+}
+
+// TestBenchRefusesLargeFiles: --max-bytes counts there too, and nothing is cut off.
+func TestBenchRefusesLargeFiles(t *testing.T) {
+	dir := pictures(t, 2)
+	entries, err := os.ReadDir(dir)
 	must(t, err)
-	if v, _ := meta.GetValue("imgvec.random_weights"); v != "true" {
-		t.Errorf("the file does not say that the weights are random: %v", meta)
+	var sizes []int64
+	for _, e := range entries {
+		info, err := e.Info()
+		must(t, err)
+		sizes = append(sizes, info.Size())
+	}
+	slices.Sort(sizes)
+	a := &app{stdin: strings.NewReader(""), stderr: os.Stderr}
+	read, err := a.benchImages(t.Context(), []string{dir}, sizes[0])
+	must(t, err)
+	if len(read) != 2 || int64(max(len(read[0]), len(read[1]))) != sizes[0]+1 {
+		t.Errorf("%d images of %v bytes read with a limit of %d", len(read), sizes, sizes[0])
 	}
 }
 
 func TestSamples(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "samples")
 	command(t, "setup", "--samples", dir).want(t, 0)
-	if n := len(left(t, dir)); n < 16 {
-		t.Errorf("%d pictures", n)
+	for _, ext := range []string{".jpg", ".png"} {
+		if !slices.ContainsFunc(left(t, dir), func(name string) bool { return filepath.Ext(name) == ext }) {
+			t.Errorf("no %s among %v", ext, left(t, dir))
+		}
 	}
 }

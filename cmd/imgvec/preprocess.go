@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
-	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/dataset"
+	"github.com/imgvec/imgvec/internal/crops"
 	"github.com/imgvec/imgvec/model"
 	"github.com/imgvec/imgvec/preprocess"
 )
@@ -79,9 +76,10 @@ func (a *app) preprocess(ctx context.Context, inputs []string, f *preprocessFlag
 	}
 	defer func() { err = errors.Join(err, out.Abort()) }()
 	rows := 0
-	a.stop.report(func() string { return fmt.Sprintf("; %s was not written", f.output) })
-	err = eachCrop(ctx, p, source, crops{m.Spec.ImageLen(), int64(f.maxBytes)}, func(pixels []uint8) error { rows++; return out.Write(pixels) })
-	if err != nil {
+	a.stop.report(func() string { return "; " + fate(out, f.output) })
+	limits := crops.Options{Size: m.Spec.ImageLen(), MaxBytes: int64(f.maxBytes)}
+	err = crops.Each(ctx, p, source.Items(ctx), limits, func(pixels []uint8) error { rows++; return out.Write(pixels) })
+	if err := errors.Join(err, source.Err()); err != nil {
 		return err
 	}
 	if err := out.Finish(); err != nil {
@@ -89,75 +87,4 @@ func (a *app) preprocess(ctx context.Context, inputs []string, f *preprocessFlag
 	}
 	fmt.Fprintf(a.stderr, "%s: uint8 [%d, %d, %d, 3], %s of model %s; %s\n", f.output, rows, size.Height, size.Width, images(int64(rows), ""), m.Name, p.Decoder())
 	return nil
-}
-
-// crop is one image on its way to its pixels.
-type crop struct {
-	item   imgvec.Item
-	pixels []uint8
-	err    error
-	done   sync.WaitGroup
-}
-
-// crops bounds what becomes of an image: the bytes of its pixels, and those that may be read of its file.
-type crops struct {
-	size     int
-	maxBytes int64
-}
-
-// eachCrop preprocesses images on all cores and hands out their pixels in order.
-func eachCrop(ctx context.Context, p *preprocess.Preprocessor, source *dataset.Source, limits crops, use func([]uint8) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	workers := runtime.GOMAXPROCS(0)
-	todo, order := make(chan *crop), make(chan *crop, 2*workers)
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	defer cancel()
-	wait.Go(func() {
-		defer close(order)
-		defer close(todo)
-		for item := range source.Items(ctx) {
-			c := &crop{item: item, pixels: make([]uint8, limits.size)}
-			c.done.Add(1)
-			select {
-			case order <- c:
-				todo <- c
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	for range workers {
-		wait.Go(func() {
-			w := p.NewWorker()
-			defer w.Close()
-			for c := range todo {
-				c.err = c.run(ctx, w, limits.maxBytes)
-				c.done.Done()
-			}
-		})
-	}
-	for c := range order {
-		c.done.Wait()
-		if c.err != nil {
-			return fmt.Errorf("image %q: %w", c.item.ID, c.err)
-		}
-		if err := use(c.pixels); err != nil {
-			return err
-		}
-	}
-	return errors.Join(source.Err(), ctx.Err())
-}
-
-func (c *crop) run(ctx context.Context, w *preprocess.Worker, maxBytes int64) error {
-	r, err := c.item.Open()
-	if err != nil {
-		return err
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
-	if err := errors.Join(err, r.Close()); err != nil {
-		return err
-	}
-	_, err = w.Into(ctx, c.pixels, data)
-	return err
 }

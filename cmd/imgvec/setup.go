@@ -45,7 +45,8 @@ settings for proxies and mirrors. Everything is pinned by SHA-256. What is there
 
 func (a *app) setup(ctx context.Context, f *setupFlags) error {
 	if f.samples != "" {
-		return writeSamples(f.samples)
+		_, err := model.SamplePictures(f.samples)
+		return err
 	}
 	log := func(line string) { fmt.Fprintln(a.stderr, line) }
 	if f.home != "" {
@@ -102,23 +103,6 @@ func makeBundle(ctx context.Context, path string, log func(string)) (err error) 
 		return err
 	}
 	return os.Rename(temp, path)
-}
-
-// writeSamples writes the pictures that the project draws itself.
-func writeSamples(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for i, picture := range model.ReferencePictures() {
-		ext := ".png"
-		if len(picture) > 2 && picture[0] == 0xff && picture[1] == 0xd8 {
-			ext = ".jpg"
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("drawn-%02d%s", i, ext)), picture, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // measure records how well each execution provider and precision of this machine keeps a model's features.

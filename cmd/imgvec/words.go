@@ -109,13 +109,18 @@ func listed(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-// shorten cuts a text that is too long for a summary, and keeps it on one line.
+// shorten cuts a text that is too long for a summary, between words where there are any, and keeps it on one line.
 func shorten(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
 	}
-	return s
+	cut := string(runes[:most-1])
+	if space := strings.LastIndexByte(cut, ' '); runes[most-1] != ' ' && space > len(cut)/2 {
+		cut = cut[:space]
+	}
+	return strings.TrimRight(cut, " ,;:") + "…"
 }
 
 // plain is an error's text without the name of the library, which stands in it once for every layer.
