@@ -97,6 +97,8 @@ func Parse(r io.ReaderAt, size int64) (*Model, error) {
 		return nil
 	})
 	switch {
+	case (err != nil || graphs != 1) && foreign(r, size) != "":
+		return nil, fmt.Errorf("%w: it is %s", errFormat, foreign(r, size))
 	case err != nil:
 		return nil, err
 	case graphs != 1:

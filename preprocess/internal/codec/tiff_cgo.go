@@ -13,6 +13,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -91,8 +92,15 @@ func (n nativeTIFF) open(t *tiffFile, memory int64) (tiffSource, error) {
 	return s, nil
 }
 
+// underflow is a negative count of bytes, which libtiff prints as if it had no sign; no true one has so many digits.
+var underflow = regexp.MustCompile(`[0-9]{19}`)
+
 func tiffError(text []C.char) error {
-	return errors.New("libtiff: " + C.GoString(&text[0]))
+	message := C.GoString(&text[0])
+	if underflow.MatchString(message) {
+		message = "damaged strip or tile"
+	}
+	return errors.New("libtiff: " + message)
 }
 
 func (s *tiffHandle) shape() tiffShape { return s.made }
