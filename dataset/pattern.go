@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,6 +13,13 @@ import (
 type pattern []string
 
 func isPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
+
+// hasBraces tells whether a name that is no file's has a shell's choice in it, as in *.{jpg,png}.
+func hasBraces(arg string) bool {
+	_, rest, found := strings.Cut(arg, "{")
+	inside, _, closed := strings.Cut(rest, "}")
+	return found && closed && strings.Contains(inside, ",")
+}
 
 // splitPattern parts a pattern into the folder where the walk starts ("" is the working folder) and the rest.
 func splitPattern(arg string) (root string, rest pattern) {
@@ -36,7 +44,10 @@ func splitPattern(arg string) (root string, rest pattern) {
 func (p pattern) check() error {
 	for _, part := range p {
 		if _, err := path.Match(part, ""); err != nil {
-			return err
+			if i := strings.LastIndexByte(part, '['); i >= 0 && !strings.Contains(part[i:], "]") {
+				return fmt.Errorf("the bracket of %q is not closed", part[i:])
+			}
+			return fmt.Errorf("%q can't be understood ([a-z] is one of some letters; a backslash takes the next one as it is)", part)
 		}
 	}
 	return nil

@@ -37,9 +37,15 @@ type stream struct {
 	done bool
 }
 
-func (s *stream) Write(p []byte) (int, error) { return s.w.Write(p) }
-func (s *stream) flush() error                { return nil }
-func (s *stream) finish() error               { s.done = true; return nil }
+// Write ends the stream where it fails: nothing more is written, and the failure is told once.
+func (s *stream) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.done = s.done || err != nil
+	return n, err
+}
+
+func (s *stream) flush() error  { return nil }
+func (s *stream) finish() error { s.done = true; return nil }
 
 // abort ends the stream in the middle of a message. Arrow's readers take a stream that just stops for a whole one.
 func (s *stream) abort() error {
@@ -59,7 +65,7 @@ func (s *stream) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.EPIPE):
-		return fmt.Errorf("imgvec: write standard output: its reader is gone: %w", err)
+		return fmt.Errorf("imgvec: write standard output: its reader is gone: %w", bare(err))
 	}
-	return fmt.Errorf("imgvec: write standard output: %w", err)
+	return fmt.Errorf("imgvec: write standard output: %w", bare(err))
 }

@@ -86,6 +86,8 @@ func (s *Source) open(arg string, opts SourceOptions) (input, error) {
 		return nil, usagef("imgvec: %q: reading tar shards and tables is not supported yet: give a folder, files or a list of paths", arg)
 	case err == nil:
 		return file(arg), nil
+	case hasBraces(arg) && !exists(arg):
+		return nil, usagef("imgvec: %q: braces are not understood in patterns: leave them to the shell (without the quotes), or give one pattern for each", arg)
 	case isPattern(arg) && !exists(arg):
 		return s.openPattern(arg)
 	case errors.Is(err, fs.ErrNotExist) && !isImage(arg):

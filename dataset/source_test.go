@@ -267,7 +267,7 @@ func TestSourceRefuses(t *testing.T) {
 		"y.tar.gz":      "not supported yet",
 		"x.parquet":     "not supported yet",
 		"nosuch/*.jpg":  `no folder "nosuch"`,
-		"d/[.jpg":       "syntax error in pattern",
+		"d/[.jpg":       "the bracket of \"[.jpg\" is not closed",
 		"s3://b/a.jpg":  "is a URL",
 		"https://a/b.c": "is a URL",
 	} {

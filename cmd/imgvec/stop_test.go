@@ -133,6 +133,9 @@ func TestInterrupted(t *testing.T) {
 			if after > time.Second && !strings.Contains(stderr.String(), "of 1,000,000 images") {
 				t.Errorf("%v after %v does not say how far it came: %s", signal, after, stderr)
 			}
+			if f := lastLine(t, stderr.String()); after > time.Second && (f.Status != "interrupted" || f.Total != 1_000_000) {
+				t.Errorf("%v after %v: the last line of progress is %+v", signal, after, f)
+			}
 			if names := left(t, dir); len(names) > 0 {
 				t.Errorf("%v after %v left %v", signal, after, names)
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -21,11 +20,7 @@ func (x *extraction) summary() {
 	}
 	b.WriteString("\n")
 	for _, f := range t.reasons() {
-		first := ""
-		if f.Count > 1 {
-			first = "first "
-		}
-		fmt.Fprintf(&b, "  %s %s: %s%s: %s\n", count(f.Count), f.Reason, first, quote(f.ID), shorten(f.Error, 200))
+		fmt.Fprintf(&b, "  %s\n", f.line())
 	}
 	if n := x.source.Ignored(); n > 0 {
 		fmt.Fprintf(&b, "passed by %s whose names are not those of images\n", files(n))
@@ -33,7 +28,7 @@ func (x *extraction) summary() {
 	fmt.Fprintf(&b, "%s (%d features) on %s, %s, %s; decoded by %s\n", stats.Model, x.ex.Spec().Dim, stats.Device, stats.Provider, stats.Precision, stats.Decoder)
 	for _, reason := range stats.Reasons {
 		if !x.expected(reason) {
-			fmt.Fprintf(&b, "  %s\n", shorten(plain(reason), 160))
+			fmt.Fprintf(&b, "  %s\n", oneLine(plain(reason)))
 		}
 	}
 	if x.model.Random {
@@ -112,15 +107,4 @@ func (x *extraction) report() runReport {
 	}
 	r.Stages["write"] = stage{x.writing.Seconds(), x.rows}
 	return r
-}
-
-func (x *extraction) writeReport(path string) error {
-	text, err := json.MarshalIndent(x.report(), "", "  ")
-	if err == nil {
-		err = os.WriteFile(path, append(text, '\n'), 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("%s is whole, but its report is not written: %w", x.flags.output, err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/dataset"
 )
 
 // tally counts what becomes of the images of a run. One goroutine adds; any may read.
@@ -61,6 +63,7 @@ var kinds = []struct {
 	{fs.ErrNotExist, "no such file"},
 	{fs.ErrPermission, "no permission to read"},
 	{syscall.EISDIR, "a folder, not a file"},
+	{dataset.ErrNotRegular, "not a regular file"},
 }
 
 func kindOf(err error) string {
@@ -89,6 +92,21 @@ func firstError(err error) string {
 	}
 	return text
 }
+
+// line tells a person of the failures: what the reason and the name say is not said again.
+func (f *failure) line() string {
+	text := fmt.Sprintf("%s %s: ", count(f.Count), f.Reason)
+	if f.Count > 1 {
+		text += "first "
+	}
+	text += quote(f.ID)
+	if why := oneLine(strings.TrimPrefix(f.Error, f.Reason+": ")); why != f.ID {
+		text += ": " + why
+	}
+	return text
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // reasons are the groups of failures, the largest first.
 func (t *tally) reasons() []failure {

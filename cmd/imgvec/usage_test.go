@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/imgvec/imgvec/model"
 )
 
 // TestWrongUsage: status 2, words that say what to do, nothing loaded (the home folder is empty), nothing written.
@@ -44,6 +46,10 @@ func TestWrongUsage(t *testing.T) {
 		{"extract p -o x.npy --stats nosuch/s.json", `no folder "nosuch"`},
 		{"extract p -o x.npy --nosuch", "unknown flag: --nosuch"},
 		{"extract p -o x.npy --resume", "unknown flag"},
+		{"extract p -o x.npy --model=", "--model is empty"},
+		{"extract p -o x.npy --decode-memory 1MiB", "at least 16MiB, not 1MiB"},
+		{"extract p/*.{jpg,png} -o x.npy", "braces are not understood"},
+		{"extract p/[ab -o x.npy", `bracket of "[ab" is not closed`},
 		{"extrct p -o x.npy", `no command "extrct"; did you mean extract?`},
 		{"model pul x", `no command "pul"; did you mean pull?`},
 		{"preprocess p", "-o OUT.npy is missing"},
@@ -74,11 +80,49 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+// TestStatsSpares: a report never takes the place of what is no report.
+func TestStatsSpares(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--stats x.npy", "features are written to"},
+		{"--stats ./p/../x.npy", "features are written to"},
+		{"--stats x.npy.ids.jsonl", "features are written to"},
+		{"--stats x.npy --force", "features are written to"},
+		{"--stats p/a.jpg", "is no report of imgvec"},
+		{"--stats notes.json", "is no report of imgvec"},
+		{"--stats p", "is a folder"},
+		{"--stats p/a.jpg/s.json", "not a directory"},
+		{"--stats link", "does not exist"},
+		{"--stats /dev/null", "no ordinary file"},
+	} {
+		dir := t.TempDir()
+		must(t, os.Mkdir(filepath.Join(dir, "p"), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, "p", "a.jpg"), []byte("a photo"), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "notes.json"), []byte(`{"images": 3}`), 0o644))
+		must(t, os.Symlink("nosuch", filepath.Join(dir, "link")))
+		args := append([]string{"extract", "p", "-o", "x.npy"}, strings.Fields(c.args)...)
+		call{args: args, dir: dir, env: []string{"IMGVEC_HOME=" + t.TempDir()}}.run(t).want(t, exitUsage, c.want)
+		if data, _ := os.ReadFile(filepath.Join(dir, "p", "a.jpg")); string(data) != "a photo" || len(left(t, dir)) != 3 {
+			t.Errorf("%s: the photo is %q, the folder has %v", c.args, data, left(t, dir))
+		}
+	}
+}
+
+// TestNoPathsOnStandardInput: an image, or names with NULs between them, where a list of names is expected.
+func TestNoPathsOnStandardInput(t *testing.T) {
+	run := func(stdin string) outcome {
+		return call{args: []string{"extract", "-", "-o", "x.npy"}, stdin: stdin, env: []string{"IMGVEC_HOME=" + t.TempDir()}}.run(t)
+	}
+	for _, picture := range model.ReferencePictures()[:4] {
+		run(string(picture)).want(t, exitUsage, "standard input holds image data; - expects paths, one a line")
+	}
+	run("a.jpg\x00b.jpg\x00").want(t, exitUsage, "names are separated by newlines, not NUL")
+}
+
 func TestNothingToDo(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o644))
 	call{args: []string{"extract", ".", "-o", "x.npy"}, dir: dir}.run(t).want(t, exitFailed, "nothing to do", `"."`, ".webp")
-	call{args: []string{"extract", "-", "-o", "x.npy"}, stdin: "\n\n"}.run(t).want(t, exitFailed, "nothing to do")
+	call{args: []string{"extract", "-", "-o", "x.npy"}, stdin: "\n\n"}.run(t).want(t, exitFailed, "nothing to do", "list on standard input is empty")
 	call{args: []string{"extract", "*.jpg", "-o", "x.npy"}, dir: dir}.run(t).want(t, exitFailed, "nothing to do", "*.jpg")
 }
 
