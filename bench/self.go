@@ -114,6 +114,15 @@ func items(files []string) iter.Seq[imgvec.Item] {
 	}
 }
 
+// chosenPrecision is what the executor computes the model in by itself: the bound must be that of the same arithmetic.
+func chosenPrecision(ctx context.Context, m *model.Model) (imgvec.Precision, error) {
+	ex, err := executor.OpenModel(ctx, m, executor.Options{})
+	if err != nil {
+		return "", err
+	}
+	return imgvec.Precision(ex.Stats().Precision), ex.Close()
+}
+
 // openDecode is steps 1 to 3: read, decode, resize and crop, one worker on each of so many goroutines.
 func openDecode(files []string, m *model.Model, workers int) (*peer, error) {
 	pre, err := preprocess.New(m.Spec.Preset, preprocess.Options{})
@@ -170,7 +179,11 @@ const inferBatch = 8
 
 // openInfer is steps 5 and 6: the model alone, on real pixels that were decoded before.
 func openInfer(ctx context.Context, files []string, m *model.Model) (*peer, error) {
-	backend, err := cpu.Open(ctx, m.Path, m.Spec, cpu.Options{})
+	precision, err := chosenPrecision(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	backend, err := cpu.Open(ctx, m.Path, m.Spec, cpu.Options{Precision: precision})
 	if err != nil {
 		return nil, err
 	}
