@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // app is what the commands share: the streams, and the person's wish to stop.
@@ -29,7 +31,7 @@ func run(args []string) int {
 		if cmd == root && !strings.HasPrefix(args[0], "-") {
 			return noCommand(cmd, args)
 		}
-		return usageError{err}
+		return usageError{flagError(err)}
 	})
 	cmd, err := root.ExecuteContextC(a.stop.ctx)
 	if err == nil {
@@ -41,6 +43,20 @@ func run(args []string) int {
 	}
 	a.report(cmd, err)
 	return exitCode(err)
+}
+
+// flagError says what is wrong with a flag's value once, and not in the words of the library.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, errors.Unwrap(invalid))
+	case errors.As(err, &missing):
+		kind, _ := pflag.UnquoteUsage(missing.GetFlag())
+		return fmt.Errorf("--%s needs a value (%s)", missing.GetFlag().Name, kind)
+	}
+	return err
 }
 
 // report prints an error as the person who typed the command needs it.
