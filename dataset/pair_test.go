@@ -77,6 +77,22 @@ func TestArrayThatAppearsLast(t *testing.T) {
 	}
 }
 
+// TestArrayThatGetsNoName: the ids do not stay alone.
+func TestArrayThatGetsNoName(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		plant(t)
+		w := begin(t, "x.npy", 9, WriterOptions{Force: force})
+		must(t, os.Remove(w.files.array.temp))
+		if err := w.Finish(); err == nil {
+			t.Error("Finish worked without the array's file")
+		}
+		must(t, w.Abort())
+		if left := names(t); len(left) > 0 {
+			t.Errorf("force %v: left %v", force, left)
+		}
+	}
+}
+
 func TestUnlinkLeavesAnothersFile(t *testing.T) {
 	plant(t)
 	w := begin(t, "x.npy", 9, WriterOptions{})
@@ -212,9 +228,11 @@ func TestDiscardBetweenTheFiles(t *testing.T) {
 	if w.Discard() {
 		t.Error("an array without a name is whole")
 	}
+	must(t, os.WriteFile(w.files.array.temp, nil, 0o644)) // as if it could not be removed
 	if err := w.files.array.place(w.files.array.rename); err == nil {
 		t.Error("the array got its name after Discard")
 	}
+	must(t, os.Remove(w.files.array.temp))
 	must(t, w.Abort())
 	if left := names(t); len(left) > 0 {
 		t.Errorf("left: %v", left)
