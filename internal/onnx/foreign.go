@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -12,7 +13,7 @@ func foreign(r io.ReaderAt, size int64) string {
 		return "empty"
 	}
 	head := make([]byte, min(size, 512))
-	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF { //nolint:errorlint // ReaderAt gives it bare
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return ""
 	}
 	kind, _, _ := strings.Cut(http.DetectContentType(head), ";")
