@@ -22,6 +22,7 @@ func TestNamesAreThisSystems(t *testing.T) {
 
 // A library that is nowhere is an error of ours, not the loader's: the remedy is on its first line, the paths follow.
 func TestNoLibraryAtAll(t *testing.T) {
+	t.Setenv(home.SystemEnv, "") // the loader is asked last
 	t.Setenv(home.Env, t.TempDir())
 	for _, name := range LibraryVariables {
 		t.Setenv(name, "")
