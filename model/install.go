@@ -56,7 +56,7 @@ func inTheWay(dir string, manifest Manifest) error {
 	case sameWeights(old, manifest):
 		return nil
 	}
-	return fmt.Errorf("model %q is installed already, made of other weights (%s); give another name (--name), or remove %s",
+	return fmt.Errorf("model %q is installed already, made of other weights (%s); give another name (--name), replace it (--force), or remove %s",
 		manifest.Name, origin(old), dir)
 }
 

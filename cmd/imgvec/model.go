@@ -112,8 +112,20 @@ func (a *app) printEntry(e model.Entry, asJSON bool) error {
 	}
 	return a.printPairs([][2]string{
 		{"name", e.Name}, {"", e.Description}, {"installed", "no: imgvec model pull " + e.Name}, {"source", e.Source},
-		{"licence", e.License}, {"weights", e.WeightsFile + ", SHA-256 " + e.SHA256}, {"features", fmt.Sprint(e.Dim)}, {"preset", preset(e.Preset)},
+		{"licence", e.License}, {"weights", weights(e)}, {"features", fmt.Sprint(e.Dim)}, {"preset", preset(e.Preset)},
 	})
+}
+
+// weights names the file of a model's weights and what is known of its hash.
+func weights(e model.Entry) string {
+	text := e.WeightsFile
+	if e.SHA256 != "" {
+		text += ", SHA-256 " + e.SHA256
+	}
+	if e.SHA256Note != "" {
+		text += " (" + e.SHA256Note + ")"
+	}
+	return text
 }
 
 func (a *app) printModel(m *model.Model, asJSON bool) error {
@@ -224,6 +236,7 @@ func (a *app) modelImport() *cobra.Command {
 	flags.StringVar(&arch, "arch", "", "the checkpoint's `architecture`: "+strings.Join(model.Archs(), ", ")+" (default known for weights of the registry)")
 	flags.StringVar(&o.Preset, "preset", "", "the weights' preprocessing, by `name`: "+strings.Join(model.Presets(), ", ")+" (default known, or found beside the file)")
 	flags.StringVar(&o.Name, "name", "", "`name` to install it under (default the file's)")
+	flags.BoolVar(&o.Force, "force", false, "replace an installed model of this name that has other weights")
 	flags.StringVar(&o.Source, "source", "", "where the weights come from (`text` for people)")
 	flags.StringVar(&o.License, "licence", "", "the weights' licence (`text` for people)")
 	return cmd

@@ -26,7 +26,7 @@ func (a *app) setupCommand() *cobra.Command {
 		Use:   "setup",
 		Short: "Fetch the native libraries and the default model",
 		Long: `Fetch the native libraries (ONNX Runtime, OpenVINO, image codecs) and the default model, by Python's pip with pip's own
-settings for proxies and mirrors. Everything is pinned by SHA-256. What is there already stays.`,
+settings for proxies and mirrors. The libraries and the default model are pinned by SHA-256. What is there already stays.`,
 		Example: `  imgvec setup
   imgvec setup --make-bundle imgvec.tar   # on a machine with a network ...
   imgvec setup --bundle imgvec.tar        # ... for one without`,
