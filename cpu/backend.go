@@ -16,7 +16,7 @@ import (
 type Backend struct {
 	spec     imgvec.Spec
 	info     Info
-	shapes   *shapes
+	shapes   *ort.Fit
 	table    [3][256]float32
 	sessions []*ort.Session // one for all streams, or one a stream
 	streams  chan *stream   // the free ones
@@ -88,12 +88,16 @@ func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
 	}
 }
 
+// maxChunk is the most images that go into one session run: it bounds the scratch of a stream, and larger ones are no
+// faster.
+const maxChunk = 64
+
 func (b *Backend) compute(s *stream, batch *imgvec.Batch, n int) error {
 	for from := 0; from < n; {
 		count := min(n-from, maxChunk)
 		size := count
-		if b.shapes.fixed > 0 {
-			size = b.shapes.fixed
+		if b.shapes.Fixed > 0 {
+			size = b.shapes.Fixed
 			count = min(n-from, size)
 		}
 		if err := s.run(b, batch, from, count, size); err != nil {

@@ -43,7 +43,7 @@ func Open(ctx context.Context, path string, spec imgvec.Spec, opts Options) (*Ba
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := newShapes(graph, spec)
+	shapes, err := ort.NewFit(graph, spec)
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: open model %q: %w: %w", path, imgvec.ErrModel, err)
 	}
@@ -51,8 +51,8 @@ func Open(ctx context.Context, path string, spec imgvec.Spec, opts Options) (*Ba
 	if err := b.open(path, graph, opts); err != nil {
 		return nil, errors.Join(err, b.closeSessions())
 	}
-	if shapes.tail == nil {
-		if err := shapes.learn(b.sessions[0], spec); err != nil {
+	if shapes.Tail == nil {
+		if err := shapes.Learn(b.sessions[0], spec); err != nil {
 			return nil, errors.Join(fmt.Errorf("imgvec: open model %q: %w: %w", path, imgvec.ErrModel, err), b.closeSessions())
 		}
 	}

@@ -34,19 +34,19 @@ func (s *stream) view(b *Backend, n int) (*view, error) {
 			return nil, err
 		}
 		var err error
-		if s.input, err = ort.NewBuffer(n * b.spec.ImageLen() * b.shapes.input.DType.Size()); err != nil {
+		if s.input, err = ort.NewBuffer(n * b.spec.ImageLen() * b.shapes.Input.DType.Size()); err != nil {
 			return nil, err
 		}
-		if s.output, err = ort.NewBuffer(n * b.spec.Dim * b.shapes.output.DType.Size()); err != nil {
+		if s.output, err = ort.NewBuffer(n * b.spec.Dim * b.shapes.Output.DType.Size()); err != nil {
 			return nil, errors.Join(err, s.free())
 		}
 		s.room, s.views = n, map[int]*view{}
 	}
-	in, err := s.input.Tensor(b.shapes.input.DType, inputShape(b.spec, int64(n)))
+	in, err := s.input.Tensor(b.shapes.Input.DType, ort.InputShape(b.spec, int64(n)))
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.output.Tensor(b.shapes.output.DType, b.shapes.outputShape(n))
+	out, err := s.output.Tensor(b.shapes.Output.DType, b.shapes.OutputShape(n))
 	if err != nil {
 		return nil, errors.Join(err, in.Destroy())
 	}
@@ -72,7 +72,7 @@ func (s *stream) run(b *Backend, batch *imgvec.Batch, from, n, size int) error {
 		return fmt.Errorf("imgvec: run model %q on %d images: %w", b.spec.Model, n, err)
 	}
 	features := batch.Features[from*b.spec.Dim : (from+n)*b.spec.Dim]
-	if b.shapes.output.DType == ort.Float32 {
+	if b.shapes.Output.DType == ort.Float32 {
 		copy(features, v.out.Float32())
 		return nil
 	}
@@ -85,7 +85,7 @@ func (s *stream) run(b *Backend, batch *imgvec.Batch, from, n, size int) error {
 // fill turns pixels into the model's input. What lies behind n images in a padded batch is left as it was.
 func (b *Backend) fill(in *ort.Tensor, pixels []uint8, n int) {
 	size, order := b.spec.Preset.InputSize, b.spec.Preset.ChannelOrder
-	switch b.shapes.input.DType {
+	switch b.shapes.Input.DType {
 	case ort.Float32:
 		csrc.Normalize(in.Float32()[:len(pixels)], pixels, n, size.Height, size.Width, &b.table, b.spec.Layout, order)
 	case ort.Float16:
