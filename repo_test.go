@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"preprocess":               {"csrc", "preprocess/internal/..."},
 	"preprocess/...":           {"csrc", "preprocess/internal/..."},
 	"cpu":                      {"internal/ort", "internal/float16", "csrc"},
-	"gpu":                      {"internal/cuda", "internal/ort", "csrc"},
+	"gpu":                      {"internal/cuda", "internal/ort", "internal/onnx", "internal/fetch", "internal/float16", "csrc"},
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
 	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},

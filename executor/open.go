@@ -78,7 +78,9 @@ type gpus struct {
 	open    func(context.Context, string, imgvec.Spec, gpu.Options) (imgvec.Backend, error)
 }
 
-var realGPUs = gpus{gpu.Probe, gpu.Devices, gpu.Open}
+var realGPUs = gpus{gpu.Probe, gpu.Devices, func(ctx context.Context, path string, spec imgvec.Spec, o gpu.Options) (imgvec.Backend, error) {
+	return gpu.Open(ctx, path, spec, o)
+}}
 
 // open opens the chosen devices. The CPU takes the place of GPUs only where the choice was left to us.
 func (o *opening) open(ctx context.Context, d imgvec.Devices) error {

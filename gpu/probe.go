@@ -2,25 +2,63 @@ package gpu
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/cuda"
+	"github.com/imgvec/imgvec/internal/ort"
 )
 
-// deviceFiles match what NVIDIA's kernel driver creates: one file a GPU.
-const deviceFiles = "/dev/nvidia[0-9]*"
-
-// Probe tells why no GPU can be used; nil would mean that Open can succeed. The error wraps imgvec.ErrNoDevice. It
-// loads no library and is safe for concurrent use.
-func Probe() error { return probe(deviceFiles) }
-
-func probe(pattern string) error {
-	files, err := filepath.Glob(pattern)
+// Probe tells why no GPU can be used; nil means that Open can succeed. It opens the driver, ONNX Runtime and the CUDA
+// provider's libraries. The error wraps imgvec.ErrNoDevice or imgvec.ErrNoRuntime and says what is missing and how to
+// get it. Safe for concurrent use.
+func Probe() error {
+	driver, err := cuda.Start()
 	if err != nil {
-		panic("imgvec: BUG: device pattern: " + err.Error())
+		return err
 	}
-	if len(files) == 0 {
-		return fmt.Errorf("%w: this build has no GPU support yet (and no NVIDIA driver was found: no %s)", imgvec.ErrNoDevice, pattern)
+	all, err := cuda.Devices()
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%w: this build has no GPU support yet (the driver shows %s)", imgvec.ErrNoDevice, files[0])
+	if len(all) == 0 {
+		return fmt.Errorf("imgvec: list GPUs: %w: the driver shows none (CUDA_VISIBLE_DEVICES may hide them)", imgvec.ErrNoDevice)
+	}
+	if _, err := ort.Start(""); err != nil {
+		return err
+	}
+	_, err = ort.StartGPU(least(driver), "")
+	return err
+}
+
+// least is the provider that any use of the driver needs.
+func least(driver cuda.Driver) ort.GPUProvider {
+	if driver.Simulated {
+		return ort.Host
+	}
+	return ort.CUDA
+}
+
+// Devices lists the devices of the given ids (ordinals, UUIDs, PCI ids), all of them for none, by the names that Open
+// takes. An id that is not there is an error that wraps imgvec.ErrNoDevice. Only devices that CUDA_VISIBLE_DEVICES
+// leaves exist.
+func Devices(ids []string) ([]string, error) {
+	if _, err := cuda.Start(); err != nil {
+		return nil, err
+	}
+	all, err := cuda.Devices()
+	if err != nil {
+		return nil, err
+	}
+	found, err := cuda.Find(all, ids)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("imgvec: list GPUs: %w: the driver shows none (CUDA_VISIBLE_DEVICES may hide them)", imgvec.ErrNoDevice)
+	}
+	names := make([]string, len(found))
+	for i := range found {
+		names[i] = fmt.Sprintf("%s%d", prefix, found[i].Ordinal)
+	}
+	return names, nil
 }

@@ -1,0 +1,188 @@
+package gpu
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/imgvec/imgvec/internal/fetch"
+	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/internal/ort"
+)
+
+// engineKey is everything that a TensorRT engine depends on. Engines of another key do not load, or run slower.
+type engineKey struct {
+	Model      string            `json:"model"`      // SHA-256
+	TensorRT   string            `json:"tensorrt"`   // version
+	Capability string            `json:"capability"` // "9.0"
+	Device     string            `json:"device"`     // a GPU of the same capability with other SMs wants other kernels
+	Driver     int               `json:"driver"`
+	Options    map[string]string `json:"options"`
+}
+
+// name is that of the key's folder.
+func (k engineKey) name() string {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic("imgvec: BUG: engine key: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:12])
+}
+
+// engineCache is a folder with one folder of engines a key. A folder of engines is filled under another name and gets
+// its own when it is whole; engine.json in it, written last, holds its key and the hash of each file. Processes that want
+// the same key take turns.
+type engineCache struct {
+	dir string
+	log func(string)
+}
+
+// engineManifest is engine.json.
+type engineManifest struct {
+	Key   engineKey         `json:"key"`
+	Files map[string]string `json:"files"` // SHA-256 by name
+}
+
+const (
+	manifestName = "engine.json"
+	buildPattern = ".build-*"
+)
+
+// use calls open with a folder in which the engines lie, or into which they are to be built. Engines that are damaged, of
+// another key, or that open refuses are built anew, with a line to the log.
+func (c engineCache) use(ctx context.Context, key engineKey, open func(dir string, built bool) error) error {
+	dir := filepath.Join(c.dir, key.name())
+	lock := filepath.Join(c.dir, "locks", key.name())
+	if err := os.MkdirAll(lock, 0o755); err != nil {
+		return fmt.Errorf("keep TensorRT engines: %w; name a folder that can be written in $%s", err, home.Env)
+	}
+	release, err := fetch.Lock(ctx, lock, c.log)
+	if err != nil {
+		return err
+	}
+	defer release()
+	home.Sweep(c.dir, key.name()+buildPattern)
+	switch why := check(dir, key); {
+	case errors.Is(why, os.ErrNotExist):
+	case why != nil:
+		c.log(fmt.Sprintf("the TensorRT engines in %s are built anew: %v", dir, why))
+	default:
+		if err = open(dir, true); err == nil || !isModelError(err) {
+			return err
+		}
+		c.log(fmt.Sprintf("the TensorRT engines in %s are built anew: they do not open: %v", dir, err))
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return c.build(dir, key, open)
+}
+
+// build fills a folder and gives it its name.
+func (c engineCache) build(dir string, key engineKey, open func(dir string, built bool) error) (err error) {
+	temp, err := os.MkdirTemp(c.dir, key.name()+buildPattern)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temp))
+		}
+	}()
+	if err := open(temp, false); err != nil {
+		return err
+	}
+	m := engineManifest{Key: key}
+	if m.Files, err = hashes(temp); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(temp, manifestName), text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, dir)
+}
+
+// check tells what is wrong with the engines in dir; os.ErrNotExist where there are none.
+func check(dir string, key engineKey) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		return errors.New("they have no " + manifestName)
+	}
+	var m engineManifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return fmt.Errorf("%s is damaged: %w", manifestName, err)
+	}
+	if m.Key.name() != key.name() {
+		return errors.New("they are of another model, GPU or library")
+	}
+	have, err := hashes(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		if have[name] != m.Files[name] {
+			return fmt.Errorf("%s is damaged", name)
+		}
+	}
+	return nil
+}
+
+// hashes are those of the files in dir, but for the manifest.
+func hashes(dir string) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, e := range entries {
+		if e.IsDir() || e.Name() == manifestName {
+			continue
+		}
+		if found[e.Name()], err = digestFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// withEngines calls f when o.engines is a folder that TensorRT may read and write; at once where it is not used.
+func (o *opening) withEngines(f func() error) error {
+	if o.provider != ort.TensorRT {
+		return f()
+	}
+	sum, err := digest(o.path)
+	if err != nil {
+		return err
+	}
+	options := o.tensorRTOptions()
+	maps.Copy(options, o.Session)
+	for _, path := range []string{"trt_engine_cache_path", "trt_timing_cache_path"} {
+		delete(options, path)
+	}
+	key := engineKey{
+		Model: sum, TensorRT: o.libraries.Versions["TensorRT"], Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
+		Device: o.device.Name, Driver: o.driver.Version, Options: options,
+	}
+	cache := engineCache{filepath.Join(o.CacheDir, "tensorrt"), o.Log}
+	return cache.use(o.ctx, key, func(dir string, built bool) error {
+		if o.engines = dir; !built {
+			o.Log(fmt.Sprintf("%s: building TensorRT engines for this model and GPU, once; this takes minutes", o.Device))
+		}
+		return f()
+	})
+}
