@@ -26,7 +26,8 @@ type Backend struct {
 	streams   chan *stream // the free ones
 	registry  registry
 	busy      [stageCount]atomic.Int64 // nanoseconds on the device
-	normalize bool
+	normalize bool                     // L2
+	simulated bool
 
 	closed chan struct{}
 	once   sync.Once

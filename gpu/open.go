@@ -48,6 +48,7 @@ type opening struct {
 	libraries ort.GPULibraries
 	reason    string // for provider
 	fit       *ort.Fit
+	fold      bool   // stored int8 weights become floats while the model loads
 	batch     int    // of the largest bucket: Batch, or what is left of it
 	engines   string // folder for TensorRT's engines; "": none
 }
@@ -109,6 +110,7 @@ func (o *opening) read() error {
 	if o.fit, err = ort.NewFit(graph, o.spec); err != nil {
 		return fmt.Errorf("%w: %w", imgvec.ErrModel, err)
 	}
+	o.fold = !graph.Quantised
 	if graph.Quantised != (o.Precision == imgvec.INT8) {
 		if graph.Quantised {
 			return refuse(o.Precision, "the model is quantised and computes in int8 whatever is asked; use int8 or auto")
@@ -150,7 +152,7 @@ func (o *opening) onProvider() (*Backend, error) {
 
 // backend opens one backend, or nothing.
 func (o *opening) backend() (b *Backend, err error) {
-	b = &Backend{spec: o.spec, fit: o.fit, normalize: o.Normalize, closed: make(chan struct{})}
+	b = &Backend{spec: o.spec, fit: o.fit, normalize: o.Normalize, simulated: o.driver.Simulated, closed: make(chan struct{})}
 	b.info = o.info()
 	defer func() {
 		if err != nil {

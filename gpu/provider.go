@@ -54,7 +54,7 @@ func (o *opening) graphs() bool {
 
 // session is how to open one stream's session.
 func (o *opening) session(compute uintptr) ort.DeviceOptions {
-	d := ort.DeviceOptions{Provider: o.provider, Ordinal: o.device.Ordinal, Stream: compute, Graph: o.graphs()}
+	d := ort.DeviceOptions{Provider: o.provider, Ordinal: o.device.Ordinal, Stream: compute, Graph: o.graphs(), Fold: o.fold}
 	switch o.provider {
 	case ort.CUDA:
 		d.Options = o.cudaOptions("")

@@ -144,11 +144,10 @@ func (s *stream) normalize(n int) error {
 
 // session queues input -> output for a bucket. On the simulated driver the network is a host function of the stream.
 func (s *stream) session(index int) error {
-	binding := s.bindings[index]
-	if fn, data := binding.HostFunc(); fn != nil {
-		return s.compute.HostFunc(fn, data)
+	if s.b.simulated {
+		return s.compute.HostFunc(s.bindings[index].HostFunc())
 	}
-	return binding.Run()
+	return s.bindings[index].Run()
 }
 
 // finish queues output -> features for n images, where they are not the same.
