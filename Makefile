@@ -15,6 +15,12 @@ OUT ?= features.parquet
 MODEL ?=
 BUNDLE ?=
 
+# GPU=off builds without GPU support, and needs no cuda.h. Elsewhere than on Linux there is none to build.
+GPU ?= $(if $(filter Linux,$(shell uname -s)),on,off)
+TAGS := $(if $(filter-out off,$(GPU)),-tags cuda)
+# Puts the flags that find a cuda.h before a Go command.
+CUDA_ENV = $(if $(TAGS),CGO_CFLAGS="$$(PYTHON="$(PYTHON)" sh scripts/cuda-env.sh)" && export CGO_CFLAGS &&)
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUNDLE_FILE := imgvec-bundle-linux-amd64.tar
 GOLANGCI_LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
@@ -28,11 +34,12 @@ PY_ENV := .cache/python
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: IMAGES=folder OUT=features.parquet MODEL=name (run), BUNDLE=file (setup), IMGVEC_HOME=folder"
+	@echo "  Variables: IMAGES=folder OUT=features.parquet MODEL=name (run), BUNDLE=file (setup), IMGVEC_HOME=folder,"
+	@echo "  GPU=off (without GPU support; else a cuda.h is needed to build: CUDA_HOME=toolkit, or fetched by pip, 0.8 MB)"
 
 build: ## build ./imgvec
 	@command -v gcc >/dev/null || { echo "gcc is missing: apt install gcc, or the like (CGO_ENABLED=0 go build ./cmd/imgvec makes one that can't run models)" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o imgvec ./cmd/imgvec
+	$(CUDA_ENV) CGO_ENABLED=1 $(GO) build $(TAGS) -trimpath -ldflags "-X main.version=$(VERSION)" -o imgvec ./cmd/imgvec
 
 setup: build ## fetch the pinned native libraries and the default model (BUNDLE=file: without a network)
 	@mkdir -p "$(HOME_DIR)"
@@ -44,7 +51,8 @@ run: setup ## photos in, features out: IMAGES=folder, else on pictures that the 
 	./imgvec extract "$$images" --output "$(OUT)" $(if $(MODEL),--model "$(MODEL)") $(if $(filter file,$(origin OUT)),--force)
 
 test: setup ## set up and run every test
-	$(GO) test -timeout 20m ./...
+	$(CUDA_ENV) $(GO) test $(TAGS) -timeout 20m ./...
+	$(if $(TAGS),$(GO) test ./internal/cuda ./gpu)
 
 check: fmt vet lint nocgo test race benchtest ## everything that CI runs
 
@@ -53,14 +61,16 @@ fmt:
 
 vet:
 	$(GO) vet ./...
+	$(if $(TAGS),$(CUDA_ENV) $(GO) vet $(TAGS) ./...)
 	cd bench && $(GO) vet ./...
 
 lint: ## golangci-lint, at the pinned version
 	$(GOLANGCI_LINT) run ./...
+	$(if $(TAGS),$(CUDA_ENV) $(GOLANGCI_LINT) run --build-tags cuda ./...)
 	cd bench && $(GOLANGCI_LINT) run -c ../.golangci.yml ./...
 
 race: setup ## the packages with goroutines under the race detector
-	$(GO) test -race -short -timeout 20m $(CONCURRENT)
+	$(CUDA_ENV) $(GO) test $(TAGS) -race -short -timeout 20m $(CONCURRENT)
 
 nocgo: ## the twins: everything compiles without cgo, and for the other platforms
 	CGO_ENABLED=0 $(GO) vet ./...

@@ -15,6 +15,25 @@ EFFICIENTNET_LITE1_SHA256 := aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7
 EFFICIENTNET_LITE2_VERSION := 0.1.0
 EFFICIENTNET_LITE2_SHA256 := a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d
 
+# The headers that the driver face (-tags cuda) is compiled against where no CUDA toolkit is installed, and that the
+# kernels are compiled with: the wheel nvidia-cuda-runtime-cu12. scripts/cuda-env.sh fetches it.
+CUDA_HEADERS_VERSION := 12.0.146
+CUDA_HEADERS_SHA256 := 18c038592af387684812fa712642aa9a26c12da80acb488b6709f7cced147f71
+
+# What NVIDIA GPUs need besides their driver, fetched by `imgvec setup --gpu` (internal/fetch/pins_gpu.go).
+ONNXRUNTIME_GPU_VERSION := 1.30.0
+ONNXRUNTIME_GPU_SHA256 := 4fbf0c5d7b5fb99266c2e8a802e3e64af68bdc383e0f3c7349b985f1087eedaa
+CUDA_RUNTIME_VERSION := 13.0.96
+CUDA_RUNTIME_SHA256 := 7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548
+CUBLAS_VERSION := 13.0.2.14
+CUBLAS_SHA256 := 0cf238ffdbe46c00cb9aa98e7bca745c223a5ca5a53e686ac8b3e5a08fe80d6c
+CURAND_VERSION := 10.4.0.35
+CURAND_SHA256 := 1aee33a5da6e1db083fe2b90082def8915f30f3248d5896bcec36a579d941bfc
+NVRTC_VERSION := 13.0.88
+NVRTC_SHA256 := ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575
+CUDNN_VERSION := 9.14.0.64
+CUDNN_SHA256 := 024ce8f7571d322991ecadbe82907df2e89b5f36597d03436413ec6dd7c9fe54
+
 # Tools of `make lint` and `make vuln`, run as `go run module@version`.
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
