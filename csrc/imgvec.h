@@ -70,4 +70,75 @@ const char *imgvec_jpeg_path(const imgvec_jpeg *lib); // the file that it was lo
 imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan plan, const imgvec_axis *x, const imgvec_axis *y,
                                const uint8_t *data, int64_t len, int32_t width, int32_t height, int32_t careful, uint8_t *dst);
 
+// ---- Kernels for CUDA devices: kernels.cu; plain loops that give the same bytes: csrc/gold.
+//
+// All memory is the device's, and every parameter is one 64-bit word. Any grid and block will do where no other is
+// named: the loops stride over the grid. csrc.Grid in Go knows good ones.
+
+// One axis of a resize as the kernels read it: imgvec_axis with its weights turned, so that neighbouring threads read
+// neighbouring memory. Axis.Words in Go packs it. Windows neither start nor end before their predecessors do, or all the
+// other way round (a mirrored source).
+typedef struct {
+    int32_t count;       // output pixels
+    int32_t groups;      // of four weights, in the longest window
+    int32_t first, last; // source pixels used: [first, last)
+    int32_t lo, n;       // byte offsets of int32[count]: a window's start and length
+    int32_t k;           // byte offset of int32[groups][count][4]: the weights, zero behind a window's end
+    int32_t spare;
+} imgvec_lanes;
+
+// Flags of a pass that ends in a model's input.
+enum {
+    IMGVEC_BGR = 1,
+    IMGVEC_TRANSPOSE = 2, // the pixel of row r, column c is stored in row c, column r
+    IMGVEC_FLIP = 4,      // the rows come in reverse order (before they are transposed)
+};
+
+// A block has 128 threads; IMGVEC_BLOCK_L2 and IMGVEC_BLOCK_H are no choice but what the code is written for.
+enum { IMGVEC_BLOCK_L2 = 128, IMGVEC_BLOCK_H = 128 };
+
+// normalize: n pictures, uint8 [n][pixels][3] RGB -> [n][channels][pixels] (nchw) or [n][pixels][channels] (nhwc). Each
+// byte is looked up in table, [3][256] by R, G, B; bgr (0 or 1) turns the colours' order round on the way out. channels
+// is at least 3; those from the fourth on become zero.
+#define IMGVEC_NORMALIZE(T) (T * dst, const uint8_t *src, const T *table, int64_t n, int64_t pixels, int64_t channels, int64_t bgr)
+
+// resample to u8: one pass over one picture. src has rows stride bytes apart and pixels of step (3 or 4) bytes.
+// h: works along the rows, lines rows of them; src's pixel 0 is pixel base of the axis' source; makes pixels of 3 bytes.
+// v: works along the columns, lines pixels of them; src's row 0 is row base of the axis' source; keeps the step.
+#define IMGVEC_PASS \
+    (uint8_t * dst, const uint8_t *src, const imgvec_lanes *axis, int64_t dst_stride, int64_t stride, int64_t step, int64_t base, int64_t lines)
+
+// resample to a model's input: the second pass and the normalisation in one. dst is where the picture's first pixel
+// goes, width the pixels of a row there (the crop may be narrower), plane the pixels of a channel (nchw only).
+#define IMGVEC_LAST_PASS(T)                                                                                                \
+    (T * dst, const uint8_t *src, const imgvec_lanes *axis, const T *table, int64_t stride, int64_t step, int64_t base, int64_t lines, \
+     int64_t width, int64_t plane, int64_t channels, int64_t flags)
+
+// convert: count halves, exact; a NaN keeps its payload. dst 16-byte aligned and src 8-byte aligned is fast.
+// l2norm: rows of dim elements are scaled to length 1; one of length 0 stays as it is. The sum of squares is in float64,
+// in an order of its own: see gold.L2Norm. dst may be src where the types are the same. Block: IMGVEC_BLOCK_L2.
+// The h passes: block IMGVEC_BLOCK_H.
+
+// Every kernel: IMGVEC_KERNEL(name, parameters), IMGVEC_KERNEL_SYNC for those whose threads wait for each other.
+#define IMGVEC_KERNELS(IMGVEC_KERNEL, IMGVEC_KERNEL_SYNC)                                  \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_f32nchw, IMGVEC_NORMALIZE(float))               \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_f32nhwc, IMGVEC_NORMALIZE(float))               \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_f16nchw, IMGVEC_NORMALIZE(uint16_t))            \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_f16nhwc, IMGVEC_NORMALIZE(uint16_t))            \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_u8nchw, IMGVEC_NORMALIZE(uint8_t))              \
+    IMGVEC_KERNEL_SYNC(normalize_u8nhwc_to_u8nhwc, IMGVEC_NORMALIZE(uint8_t))              \
+    IMGVEC_KERNEL_SYNC(resample_h_u8nhwc_to_u8nhwc, IMGVEC_PASS)                           \
+    IMGVEC_KERNEL_SYNC(resample_h_u8nhwc_to_f32nchw, IMGVEC_LAST_PASS(float))              \
+    IMGVEC_KERNEL_SYNC(resample_h_u8nhwc_to_f32nhwc, IMGVEC_LAST_PASS(float))              \
+    IMGVEC_KERNEL_SYNC(resample_h_u8nhwc_to_f16nchw, IMGVEC_LAST_PASS(uint16_t))           \
+    IMGVEC_KERNEL_SYNC(resample_h_u8nhwc_to_f16nhwc, IMGVEC_LAST_PASS(uint16_t))           \
+    IMGVEC_KERNEL(resample_v_u8nhwc_to_u8nhwc, IMGVEC_PASS)                                \
+    IMGVEC_KERNEL(resample_v_u8nhwc_to_f32nchw, IMGVEC_LAST_PASS(float))                   \
+    IMGVEC_KERNEL(resample_v_u8nhwc_to_f32nhwc, IMGVEC_LAST_PASS(float))                   \
+    IMGVEC_KERNEL(resample_v_u8nhwc_to_f16nchw, IMGVEC_LAST_PASS(uint16_t))                \
+    IMGVEC_KERNEL(resample_v_u8nhwc_to_f16nhwc, IMGVEC_LAST_PASS(uint16_t))                \
+    IMGVEC_KERNEL(convert_f16_to_f32, (float *dst, const uint16_t *src, int64_t count))    \
+    IMGVEC_KERNEL_SYNC(l2norm_f32_to_f32, (float *dst, const float *src, int64_t rows, int64_t dim)) \
+    IMGVEC_KERNEL_SYNC(l2norm_f16_to_f32, (float *dst, const uint16_t *src, int64_t rows, int64_t dim))
+
 #endif
