@@ -30,7 +30,7 @@ FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup run test check fmt vet lint race nocgo vuln fuzz bench benchtest bundle python clean
+.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo vuln fuzz bench benchtest bundle python clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ build: ## build ./imgvec
 setup: build ## fetch the pinned native libraries and the default model (BUNDLE=file: without a network)
 	@mkdir -p "$(HOME_DIR)"
 	./imgvec setup --home "$(HOME_DIR)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
+
+gpu-runtime: build ## fetch what NVIDIA GPUs need besides their driver: ONNX Runtime, CUDA 13, cuDNN 9 (1.2 GB; BUNDLE=file)
+	@mkdir -p "$(HOME_DIR)"
+	./imgvec setup --gpu --home "$(HOME_DIR)" $(if $(BUNDLE),--bundle "$(BUNDLE)")
 
 run: setup ## photos in, features out: IMAGES=folder, else on pictures that the project draws
 	@images="$(IMAGES)"; images="$${images/#\~\//$$HOME/}"; \
@@ -78,7 +82,7 @@ nocgo: ## the twins: everything compiles without cgo, and for the other platform
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 vuln: ## known vulnerabilities in what is linked (needs the vulnerability database)
-	$(GOVULNCHECK) ./...
+	$(CUDA_ENV) $(GOVULNCHECK) $(TAGS) ./...
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@for package in $$($(GO) list ./...); do \
