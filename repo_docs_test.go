@@ -28,11 +28,19 @@ func TestVersionsAgree(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	gpu, err := fetch.GPUPieces()
+	if err != nil {
+		t.Skip(err)
+	}
 	pins := map[string]fetch.Pin{
 		"EFFICIENTNET_LITE0": fetch.EfficientNetLite0, "EFFICIENTNET_LITE1": fetch.EfficientNetLite1, "EFFICIENTNET_LITE2": fetch.EfficientNetLite2,
 	}
-	names := map[string]string{"onnxruntime": "ONNXRUNTIME", "onnxruntime-ep-openvino": "OPENVINO_EP", "pillow": "PILLOW"}
-	for _, piece := range pieces {
+	names := map[string]string{
+		"onnxruntime": "ONNXRUNTIME", "onnxruntime-ep-openvino": "OPENVINO_EP", "pillow": "PILLOW",
+		"onnxruntime-gpu": "ONNXRUNTIME_GPU", "nvidia-cuda-runtime": "CUDA_RUNTIME", "nvidia-cublas": "CUBLAS", "nvidia-curand": "CURAND",
+		"nvidia-cuda-nvrtc": "NVRTC", "nvidia-cudnn-cu13": "CUDNN",
+	}
+	for _, piece := range append(pieces[:len(pieces):len(pieces)], gpu...) {
 		if names[piece.Name] == "" {
 			t.Errorf("versions.mk does not know %s", piece.Name)
 		}
@@ -40,10 +48,10 @@ func TestVersionsAgree(t *testing.T) {
 	}
 	for name, pin := range pins {
 		if got := vars[name+"_VERSION"]; got != pin.Version {
-			t.Errorf("%s_VERSION is %q in versions.mk and %q in internal/fetch/pins.go", name, got, pin.Version)
+			t.Errorf("%s_VERSION is %q in versions.mk and %q in internal/fetch", name, got, pin.Version)
 		}
 		if got := vars[name+"_SHA256"]; got != pin.SHA256 {
-			t.Errorf("%s_SHA256 is %q in versions.mk and %q in internal/fetch/pins.go", name, got, pin.SHA256)
+			t.Errorf("%s_SHA256 is %q in versions.mk and %q in internal/fetch", name, got, pin.SHA256)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 type setupFlags struct {
 	home, bundle, makeBundle, samples, model string
+	gpu                                      bool
 }
 
 func (a *app) setupCommand() *cobra.Command {
@@ -28,6 +29,7 @@ func (a *app) setupCommand() *cobra.Command {
 		Long: `Fetch the native libraries (ONNX Runtime, OpenVINO, image codecs) and the default model, by Python's pip with pip's own
 settings for proxies and mirrors. The libraries and the default model are pinned by SHA-256. What is there already stays.`,
 		Example: `  imgvec setup
+  imgvec setup --gpu                      # also what NVIDIA GPUs need besides their driver: 1.2 GB to fetch
   imgvec setup --make-bundle imgvec.tar   # on a machine with a network ...
   imgvec setup --bundle imgvec.tar        # ... for one without`,
 		Args: cobra.NoArgs,
@@ -36,6 +38,7 @@ settings for proxies and mirrors. The libraries and the default model are pinned
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.home, "home", "", "`folder` for libraries and models (default $IMGVEC_HOME, third_party beside the program, or the user's cache)")
+	flags.BoolVar(&f.gpu, "gpu", false, "also the libraries for NVIDIA GPUs: ONNX Runtime's CUDA provider, CUDA 13, cuDNN 9 (1.2 GB to fetch, 2.8 GB on disk)")
 	flags.StringVar(&f.bundle, "bundle", "", "take the downloads from this `file` of --make-bundle")
 	flags.StringVar(&f.makeBundle, "make-bundle", "", "pack the downloads into this `file`")
 	flags.StringVar(&f.model, "model", model.Default, "model to install (`name`; empty for none)")
@@ -59,7 +62,7 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 			return err
 		}
 	}
-	if err := fetch.Setup(ctx, fetch.Options{Bundle: f.bundle, Log: log}); err != nil {
+	if err := fetch.Setup(ctx, fetch.Options{Bundle: f.bundle, GPU: f.gpu, Log: log}); err != nil {
 		return err
 	}
 	if f.model != "" {
@@ -68,7 +71,7 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 		}
 	}
 	if f.makeBundle != "" {
-		return makeBundle(ctx, f.makeBundle, log)
+		return makeBundle(ctx, f.makeBundle, f.gpu, log)
 	}
 	log("everything is in place in " + home.Dir())
 	return nil
@@ -88,7 +91,7 @@ func (a *app) install(ctx context.Context, name string, log func(string)) error 
 	return a.measure(ctx, m)
 }
 
-func makeBundle(ctx context.Context, path string, log func(string)) (err error) {
+func makeBundle(ctx context.Context, path string, gpu bool, log func(string)) (err error) {
 	temp := path + ".tmp"
 	f, err := os.Create(temp)
 	if err != nil {
@@ -99,7 +102,7 @@ func makeBundle(ctx context.Context, path string, log func(string)) (err error) 
 			err = errors.Join(err, os.Remove(temp))
 		}
 	}()
-	if err := errors.Join(fetch.Bundle(ctx, f, "", log), f.Close()); err != nil {
+	if err := errors.Join(fetch.Bundle(ctx, f, "", gpu, log), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)

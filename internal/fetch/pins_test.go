@@ -19,7 +19,7 @@ var system = []string{"libc.so.6", "libm.so.6", "libdl.so.2", "librt.so.1", "lib
 
 // TestPinnedLibrariesAreComplete opens the installed libraries: what they need must be pinned too, or be the system's.
 func TestPinnedLibrariesAreComplete(t *testing.T) {
-	pieces := installed(t)
+	pieces := append(installed(t), installedGPU(t)...)
 	inDir := map[string][]string{}
 	for _, piece := range pieces {
 		for _, member := range piece.Members {
@@ -41,7 +41,7 @@ func TestPinnedLibrariesAreComplete(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, need := range needs {
-				if !slices.Contains(system, need) && !slices.Contains(inDir[piece.Dir], need) {
+				if !slices.Contains(system, need) && !slices.Contains(inDir[piece.Dir], need) && !slices.Contains(elsewhere(piece, inDir), need) {
 					t.Errorf("%s needs %s, which no piece brings", member.Name, need)
 				}
 			}
@@ -73,7 +73,7 @@ func TestSetupOfTheRealPieces(t *testing.T) {
 }
 
 func TestPinsAreWellFormed(t *testing.T) {
-	for _, piece := range linuxAMD64 {
+	for _, piece := range slices.Concat(linuxAMD64, gpuLinuxAMD64) {
 		if len(piece.SHA256) != 64 || !strings.HasSuffix(piece.File, ".whl") || !strings.Contains(piece.File, "-"+piece.Version+"-") {
 			t.Errorf("pin %+v is malformed", piece.Pin)
 		}
@@ -88,6 +88,28 @@ func TestPinsAreWellFormed(t *testing.T) {
 			t.Errorf("%s: no licence text goes with the libraries", piece)
 		}
 	}
+}
+
+// elsewhere are libraries that the program opens first, or that come with the driver or TensorRT.
+func elsewhere(piece Piece, inDir map[string][]string) []string {
+	if piece.Dir != GPURuntimeDir {
+		return nil
+	}
+	return append([]string{"libcuda.so.1", "libnvinfer.so.10", "libnvonnxparser.so.10"}, inDir[CUDADir]...)
+}
+
+// installedGPU are the GPU's pieces where somebody installed them: they are too large for most machines.
+func installedGPU(t *testing.T) []Piece {
+	t.Helper()
+	for _, piece := range gpuLinuxAMD64 {
+		for _, member := range piece.Members {
+			if _, err := os.Stat(filepath.Join(home.Dir(), piece.Dir, member.Name)); err != nil {
+				t.Logf("the GPU's libraries are not looked at: %v", err)
+				return nil
+			}
+		}
+	}
+	return gpuLinuxAMD64
 }
 
 func installed(t *testing.T) []Piece {

@@ -15,14 +15,15 @@ import (
 type Options struct {
 	Home   string       // the folder to fill; "" is home.Dir()
 	Bundle string       // a file of [Bundle] to take the wheels from; "" downloads what is missing
+	GPU    bool         // the libraries of GPUs too: [GPUPieces]
 	Log    func(string) // gets one line for each download and each piece; may be nil; called from Setup's goroutine
 }
 
-// Setup puts the native libraries of [Pieces] into the home folder and writes its manifest. What is there and whole is
+// Setup puts the native libraries of [Pieces], and of [GPUPieces] where asked, into the home folder and writes its manifest. What is there and whole is
 // kept, so that it goes on where an earlier one was interrupted, and costs a few milliseconds where nothing is to do.
 // Several processes may run it at once.
 func Setup(ctx context.Context, opts Options) error {
-	pieces, err := Pieces()
+	pieces, err := pieces(opts.GPU)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func setup(ctx context.Context, opts Options, pieces []Piece) error {
 	}
 	defer unlock()
 	if opts.Bundle != "" {
-		if err := openBundle(ctx, opts.Bundle, filepath.Join(opts.Home, DownloadsDir)); err != nil {
+		if err := openBundle(ctx, opts.Bundle, filepath.Join(opts.Home, DownloadsDir), opts.GPU); err != nil {
 			return err
 		}
 	}
@@ -67,13 +68,13 @@ func setup(ctx context.Context, opts Options, pieces []Piece) error {
 	return nil
 }
 
-func openBundle(ctx context.Context, path, dir string) error {
+func openBundle(ctx context.Context, path, dir string, gpu bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	pins, err := Wheels()
+	pins, err := Wheels(gpu)
 	if err != nil {
 		return err
 	}

@@ -157,5 +157,8 @@ func TestPiecesOfOtherPlatforms(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), platform[0]+"/"+platform[1]) {
 			t.Errorf("%v: error = %v", platform, err)
 		}
+		if _, err := gpuPiecesFor(platform[0], platform[1]); err == nil || !strings.Contains(err.Error(), platform[0]+"/"+platform[1]) {
+			t.Errorf("%v, GPU: error = %v", platform, err)
+		}
 	}
 }

@@ -57,7 +57,7 @@ func sameStamp(have time.Time, wantNS int64) bool {
 }
 
 // kinds are the folders below HOME/lib.
-var kinds = []string{"onnxruntime", "codecs"}
+var kinds = []string{"onnxruntime", "codecs", "onnxruntime-gpu", "cuda"}
 
 // entryOf finds path in the manifest of the HOME it lies in: HOME/lib/kind/file. A library that was named may lie
 // anywhere, also in somebody else's lib/onnxruntime beside a manifest.json of another shape, which says nothing of it.

@@ -8,6 +8,7 @@
 //
 //	HOME/lib/onnxruntime/   ONNX Runtime, the OpenVINO plugin and what it needs
 //	HOME/lib/codecs/        image codecs
+//	HOME/lib/onnxruntime-gpu/, HOME/lib/cuda/  ONNX Runtime and CUDA for GPUs, by `imgvec setup --gpu`
 //	HOME/models/NAME/       model.onnx, imgvec.json
 //	HOME/downloads/         what was fetched
 //	HOME/manifest.json      SHA-256, size and time stamp of every installed library
