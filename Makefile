@@ -30,7 +30,7 @@ FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo vuln fuzz bench benchtest bundle python clean
+.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo sim vuln fuzz bench benchtest bundle python clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,29 @@ nocgo: ## the twins: everything compiles without cgo, and for the other platform
 	CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+# The simulated GPU driver of the tests: its own sources, and the kernels compiled for the host.
+SIM := .cache/sim/libcuda.so.1
+SIM_FLAGS := -std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -pthread -Wall -Wextra -Wno-missing-field-initializers -Icsrc/sim -Icsrc/sim/include -Icsrc
+SIM_KERNELS := $(wildcard csrc/kernels.cu) csrc/sim/testkernels.cu
+SIM_OBJECTS := $(patsubst csrc/sim/%.cpp,.cache/sim/%.o,$(wildcard csrc/sim/*.cpp)) $(patsubst %.cu,.cache/sim/%.o,$(notdir $(SIM_KERNELS)))
+
+sim: $(SIM) ## build the simulated GPU driver that tests run on (needs g++)
+
+$(SIM): $(SIM_OBJECTS)
+	$(CXX) -shared -pthread -Wl,-soname,libcuda.so.1 -o $@ $(SIM_OBJECTS)
+
+.cache/sim/%.o: csrc/sim/%.cpp $(wildcard csrc/sim/*.h)
+	@mkdir -p $(@D)
+	$(CXX) $(SIM_FLAGS) -c -o $@ $<
+
+.cache/sim/%.o: csrc/%.cu csrc/imgvec.h csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
+	@mkdir -p $(@D)
+	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
+
+.cache/sim/%.o: csrc/sim/%.cu csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
+	@mkdir -p $(@D)
+	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
 
 vuln: ## known vulnerabilities in what is linked (needs the vulnerability database)
 	$(CUDA_ENV) $(GOVULNCHECK) $(TAGS) ./...

@@ -26,11 +26,12 @@ var mayImport = map[string][]string{
 	"internal/testdata":        {},
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
-	"internal/onnx":            {},
+	"internal/onnx":            {"internal/float16"},
 	"internal/float16":         {},
 	"internal/ort":             {"csrc", "internal/onnx"}, // the one reader of ONNX files is shared with model
 	"internal/ort/...":         {"internal/ort", "internal/testdata"},
 	"internal/cuda":            {"csrc"},
+	"internal/cudasim":         {"internal/testdata"},
 	"internal/crops":           {"preprocess"},
 	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
 	"csrc":                     {},
