@@ -32,8 +32,12 @@ func (m *Model) Cut(w io.Writer, f Feature, input string, open Opener) error {
 	if err != nil {
 		return err
 	}
+	return m.writeGraph(&copier{w: w, r: m.r, open: open}, size, segments)
+}
+
+// writeGraph writes the model with another graph, of size bytes in segments.
+func (m *Model) writeGraph(out *copier, size int64, segments []func(*copier)) error {
 	head, rest := m.outside()
-	out := &copier{w: w, r: m.r, open: open}
 	for _, f := range head {
 		out.file(f.tag, f.end)
 	}

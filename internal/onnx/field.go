@@ -32,12 +32,15 @@ const (
 	attrI      = 3
 	attrTensor = 5
 	attrGraph  = 6
+	attrFloats = 7
 	attrInts   = 8
 	attrGraphs = 11
 	attrType   = 20
 
 	tensorDims         = 1
 	tensorType         = 2
+	tensorSegment      = 3
+	tensorFloatData    = 4
 	tensorInt64Data    = 7
 	tensorName         = 8
 	tensorRaw          = 9
@@ -60,9 +63,10 @@ const (
 
 // AttributeProto.AttributeType.
 const (
-	attrTypeFloat = 1
-	attrTypeInt   = 2
-	attrTypeInts  = 7
+	attrTypeFloat  = 1
+	attrTypeInt    = 2
+	attrTypeTensor = 4
+	attrTypeInts   = 7
 )
 
 // Elem is TensorProto.DataType, the element type of a tensor.
@@ -76,6 +80,8 @@ const (
 	Int64   Elem = 7
 	Float16 Elem = 10
 	Double  Elem = 11
+
+	boolean Elem = 9
 )
 
 // String is numpy's name of the type.
