@@ -55,7 +55,7 @@ func (o *opening) isHalf() (half bool, err error) {
 		return true, nil
 	}
 	err = withModel(o.given, func(m *onnx.Model) error {
-		half = isHalf(m)
+		half = m.IsHalf()
 		return nil
 	})
 	return half, err
@@ -98,7 +98,7 @@ func (o *opening) writeHalf(path string) (err error) {
 			err = errors.Join(err, os.Remove(temp.Name()))
 		}
 	}()
-	err = withModel(o.given, func(m *onnx.Model) error { return half(m, temp, o.halfOptions()) })
+	err = withModel(o.given, func(m *onnx.Model) error { return m.Half(temp, o.halfOptions()) })
 	if err != nil {
 		err = refuse(imgvec.FP16, err.Error())
 	}
@@ -109,8 +109,8 @@ func (o *opening) writeHalf(path string) (err error) {
 	return os.Rename(temp.Name(), path)
 }
 
-func (o *opening) halfOptions() halfOptions {
-	h := halfOptions{Open: func(name string) (io.ReadSeekCloser, error) {
+func (o *opening) halfOptions() onnx.HalfOptions {
+	h := onnx.HalfOptions{Open: func(name string) (io.ReadSeekCloser, error) {
 		return os.Open(filepath.Join(filepath.Dir(o.given), filepath.FromSlash(name)))
 	}}
 	if o.spec.DType == imgvec.Float32 {
