@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"fmt"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -30,7 +29,7 @@ func (d *Device) LoadModule(ptx string) (*Module, error) {
 func (m *Module) Kernel(name string) (*Kernel, error) {
 	function, err := m.module.Function(name)
 	if err != nil {
-		return nil, fmt.Errorf("kernel %q: %w", name, m.device.wrap("cuModuleGetFunction", err))
+		return nil, m.device.wrap("cuModuleGetFunction "+name, err)
 	}
 	return &Kernel{device: m.device, name: name, function: function}, nil
 }
@@ -62,10 +61,7 @@ func (k *Kernel) Launch(s *Stream, grid, block Dim, shared int, args ...uint64) 
 	}
 	err := k.function.Launch(atLeast1(grid.X), atLeast1(grid.Y), atLeast1(grid.Z),
 		atLeast1(block.X), atLeast1(block.Y), atLeast1(block.Z), shared, s.stream, params)
-	if err != nil {
-		return fmt.Errorf("kernel %q: %w", k.name, k.device.wrap("cuLaunchKernel", err))
-	}
-	return nil
+	return k.device.wrap("cuLaunchKernel "+k.name, err)
 }
 
 func atLeast1(n int) int { return max(n, 1) }
