@@ -41,7 +41,7 @@ should have nothing else to do.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringSliceVar(&f.scenarios, "scenario", nil, "`list` of offline-jpeg, offline-u8, single (default all)")
+	flags.StringSliceVar(&f.scenarios, "scenario", nil, "`list` of offline-jpeg, offline-u8, offline-device (on a GPU), single (default all)")
 	flags.Var(whole{&f.rounds, 1, 1000}, "rounds", "rounds to measure")
 	flags.Float64Var(&f.seconds, "seconds", 3, "how long a stage runs in a round")
 	flags.BoolVar(&f.asJSON, "json", false, "print the report as JSON")
@@ -55,7 +55,7 @@ func (f *benchFlags) options() (measure.Options, error) {
 	for _, name := range f.scenarios {
 		s := measure.Scenario(strings.TrimSpace(name))
 		if !slices.Contains(measure.Scenarios(), s) {
-			return o, usagef("--scenario %q is unknown (offline-jpeg, offline-u8, single)", name)
+			return o, usagef("--scenario %q is unknown (offline-jpeg, offline-u8, offline-device, single)", name)
 		}
 		o.Scenarios = append(o.Scenarios, s)
 	}
@@ -138,14 +138,15 @@ func (a *app) printBench(r *measure.Report, random bool) error {
 		fmt.Fprintf(w, "img/s, median of %d rounds\t\tleast\tmost\n", r.Rounds)
 	}
 	for _, row := range []struct{ key, text string }{
-		{measure.StageDecode, "decode, resize, crop alone"}, {measure.StageInfer, "model alone (offline-u8)"}, {measure.StageWhole, "the whole (offline-jpeg)"},
+		{measure.StageDecode, "decode, resize, crop alone"}, {measure.StageInfer, "model alone (offline-u8)"},
+		{measure.StageSteps, "the same, one batch at a time"}, {measure.StageDevice, "pixels on the device (offline-device)"}, {measure.StageWhole, "the whole (offline-jpeg)"},
 	} {
 		if s := r.Stages[row.key]; s != nil {
 			fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\n", row.text, s.Median, s.Min, s.Max)
 		}
 	}
 	if r.Bound != nil {
-		fmt.Fprintf(w, "bound 1/(1/decode + 1/model)\t%.1f\t%.1f\t%.1f\n", r.Bound.Median, r.Bound.Min, r.Bound.Max)
+		fmt.Fprintf(w, "bound: %s\t%.1f\t%.1f\t%.1f\n", r.Formula, r.Bound.Median, r.Bound.Min, r.Bound.Max)
 		fmt.Fprintf(w, "share of the bound\t%.1f%%\t%.1f%%\t%.1f%%\n", 100*r.Share.Median, 100*r.Share.Min, 100*r.Share.Max)
 	}
 	printBusy(w, r)
@@ -161,6 +162,14 @@ func printBusy(w io.Writer, r *measure.Report) {
 		if b, ok := r.Busy[step]; ok {
 			fmt.Fprintf(w, "  in it: %s\t%s an image\t%.1f%%\n", step, ms(b.PerImage), 100*b.Share)
 		}
+	}
+	for _, step := range []string{"h2d", "normalize", "session", "d2h"} {
+		if b, ok := r.Steps[step]; ok {
+			fmt.Fprintf(w, "  on the device, one batch at a time: %s\t%s an image\t%.1f%%\n", step, ms(b.PerImage), 100*b.Share)
+		}
+	}
+	if r.Efficiency > 0 {
+		fmt.Fprintf(w, "slowest of them / offline-u8 (overlap)\t%.1f%%\n", 100*r.Efficiency)
 	}
 	if r.Overlap > 0 {
 		fmt.Fprintf(w, "workers busy\t%.1f%%\n", 100*r.Overlap)

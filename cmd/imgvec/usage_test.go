@@ -56,7 +56,7 @@ func TestWrongUsage(t *testing.T) {
 		{"preprocess p -o x.parquet", ".npy only"},
 		{"model info", "accepts 1 arg(s)"},
 		{"model list x", "unknown command"},
-		{"bench --scenario none", `"none" is unknown (offline-jpeg, offline-u8, single)`},
+		{"bench --scenario none", `"none" is unknown (offline-jpeg, offline-u8, offline-device, single)`},
 		{"bench --rounds 0", "no whole number"},
 		{"doctor now", "unknown command"},
 	} {

@@ -8,12 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/imgvec/imgvec/cpu"
 	"github.com/imgvec/imgvec/executor"
 	"github.com/imgvec/imgvec/model"
-	"github.com/imgvec/imgvec/preprocess"
-
-	"github.com/imgvec/imgvec"
 )
 
 // Scenario is one way to use the library that can be measured.
@@ -21,20 +17,22 @@ type Scenario string
 
 // The scenarios, named as in MLPerf.
 const (
-	OfflineJPEG Scenario = "offline-jpeg" // encoded images in memory -> features, as many as possible
-	OfflineU8   Scenario = "offline-u8"   // pixels in memory -> features, as many as possible
-	Single      Scenario = "single"       // one call at a time: latency of Extract of 1, 8 and 64 images
+	OfflineJPEG   Scenario = "offline-jpeg"   // encoded images in memory -> features, as many as possible
+	OfflineU8     Scenario = "offline-u8"     // pixels in memory -> features, as many as possible
+	OfflineDevice Scenario = "offline-device" // pixels on the device -> features on the device; on GPUs only
+	Single        Scenario = "single"         // one call at a time: latency of Extract of 1, 8 and 64 images
 )
 
 // Scenarios lists all of them.
-func Scenarios() []Scenario { return []Scenario{OfflineJPEG, OfflineU8, Single} }
+func Scenarios() []Scenario { return []Scenario{OfflineJPEG, OfflineU8, OfflineDevice, Single} }
 
 // Options say what Run measures.
 type Options struct {
 	Model     *model.Model
 	Images    [][]byte // encoded images, taken in turns
 	Executor  executor.Options
-	Scenarios []Scenario    // nil: all
+	Provider  string        // of the model alone on a GPU, as gpu.Options has it; "": the one that the executor takes too
+	Scenarios []Scenario    // nil: all that the device has
 	Rounds    int           // 0: 5
 	Turn      time.Duration // how long a stage runs in a round, about; 0: 3 s
 	Log       func(string)  // gets a line for every step; may be nil
@@ -43,9 +41,6 @@ type Options struct {
 func (o Options) withDefaults() (Options, error) {
 	if len(o.Images) == 0 {
 		return o, errors.New("imgvec: measure: no images")
-	}
-	if o.Scenarios == nil {
-		o.Scenarios = Scenarios()
 	}
 	for _, s := range o.Scenarios {
 		if !slices.Contains(Scenarios(), s) {
@@ -66,12 +61,8 @@ func (o Options) withDefaults() (Options, error) {
 
 // bench is one run of Run.
 type bench struct {
-	Options
-	ex      *executor.Executor
-	pre     *preprocess.Preprocessor
-	backend *cpu.Backend
-	pixels  []uint8 // of the images, for offline-u8
-	report  *Report
+	*Rig
+	report *Report
 }
 
 // Run measures. The machine should have nothing else to do.
@@ -80,18 +71,21 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{Options: opts, report: &Report{Images: len(opts.Images), Rounds: opts.Rounds, Cores: runtime.GOMAXPROCS(0)}}
-	if err := errors.Join(b.run(ctx), b.close()); err != nil {
+	b := &bench{newRig(opts), &Report{Images: len(opts.Images), Rounds: opts.Rounds, Cores: runtime.GOMAXPROCS(0)}}
+	if err := errors.Join(b.run(ctx), b.Close()); err != nil {
 		return nil, fmt.Errorf("imgvec: measure: %w", err)
 	}
 	return b.report, nil
 }
 
 func (b *bench) run(ctx context.Context) error {
-	if err := b.open(ctx); err != nil {
+	if err := b.start(ctx); err != nil {
 		return err
 	}
-	if b.wants(OfflineJPEG) || b.wants(OfflineU8) {
+	if err := b.choose(); err != nil {
+		return err
+	}
+	if b.wants(OfflineJPEG) || b.wants(OfflineU8) || b.wants(OfflineDevice) {
 		if err := b.offline(ctx); err != nil {
 			return err
 		}
@@ -104,15 +98,32 @@ func (b *bench) run(ctx context.Context) error {
 
 func (b *bench) wants(s Scenario) bool { return slices.Contains(b.Scenarios, s) }
 
-// open loads the model and takes the time of what is paid once.
-func (b *bench) open(ctx context.Context) (err error) {
-	start := time.Now()
-	if b.ex, err = executor.OpenModel(ctx, b.Model, b.Executor); err != nil {
+// choose takes the scenarios that the device has, where the caller named none.
+func (b *bench) choose() error {
+	if b.OnGPU() {
+		if b.Scenarios == nil {
+			b.Scenarios = Scenarios()
+		}
+		return nil
+	}
+	if b.Scenarios == nil {
+		b.Scenarios = slices.DeleteFunc(Scenarios(), func(s Scenario) bool { return s == OfflineDevice })
+	}
+	if b.wants(OfflineDevice) {
+		return fmt.Errorf("scenario %s: device %s computes where the pixels lie: there is nothing to leave out; take %s", OfflineDevice, b.report.Device, OfflineU8)
+	}
+	return nil
+}
+
+// start loads the model and takes the time of what is paid once.
+func (b *bench) start(ctx context.Context) error {
+	ex, err := b.executor(ctx)
+	if err != nil {
 		return err
 	}
-	b.report.Load = time.Since(start)
-	start = time.Now()
-	results, err := b.ex.ExtractContext(ctx, b.Images[:1])
+	b.report.Load = b.load
+	start := time.Now()
+	results, err := ex.ExtractContext(ctx, b.Images[:1])
 	if err != nil {
 		return err
 	}
@@ -120,29 +131,6 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if results[0].Err != nil {
 		return results[0].Err
 	}
-	if b.pre, err = preprocess.New(b.Model.Spec.Preset, b.Executor.Preprocess); err != nil {
-		return err
-	}
-	b.report.describe(b.ex.Stats())
+	b.report.describe(ex.Stats())
 	return nil
-}
-
-// openBackend opens the model a second time, to run it alone, as the executor runs it.
-func (b *bench) openBackend(ctx context.Context) (err error) {
-	stats := b.ex.Stats()
-	b.backend, err = cpu.Open(ctx, b.Model.Path, b.Model.Spec, cpu.Options{
-		Precision: imgvec.Precision(stats.Precision), Streams: stats.Streams, LibraryDir: b.Executor.LibraryDir,
-	})
-	return err
-}
-
-func (b *bench) close() error {
-	var errs []error
-	if b.ex != nil {
-		errs = append(errs, b.ex.Close())
-	}
-	if b.backend != nil {
-		errs = append(errs, b.backend.Close())
-	}
-	return errors.Join(errs...)
 }
