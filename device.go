@@ -21,7 +21,7 @@ const (
 type Devices struct {
 	Kind DeviceKind
 	// IDs are the chosen devices of the kind, empty for all of them: ordinals ("0"), UUIDs ("GPU-8932f937-..."; a
-	// unique beginning is enough) or PCI ids ("0000:3b:00.0").
+	// unique beginning is enough) or PCI ids ("0000:3b:00.0", "3b:00.0", "00000000:3B:00.0").
 	IDs []string
 }
 
@@ -56,10 +56,30 @@ func checkDeviceID(id string) error {
 	if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < 1024 {
 		return nil
 	}
-	if strings.HasPrefix(id, "GPU-") || strings.HasPrefix(id, "MIG-") || strings.Count(id, ":") >= 1 {
+	if upper := strings.ToUpper(id); strings.HasPrefix(upper, "GPU-") || strings.HasPrefix(upper, "MIG-") || isPCI(id) {
 		return nil
 	}
 	return fmt.Errorf("%q is no ordinal (0), UUID (GPU-...) or PCI id (0000:3b:00.0)", id)
+}
+
+// isPCI tells whether id has the form [domain:]bus:device[.function], in hexadecimal digits.
+func isPCI(id string) bool {
+	place, function, dotted := strings.Cut(id, ".")
+	fields := strings.Split(place, ":")
+	if len(fields) < 2 || len(fields) > 3 || dotted && !isHex(function, 1) {
+		return false
+	}
+	if len(fields) == 3 {
+		if !isHex(fields[0], 8) {
+			return false
+		}
+		fields = fields[1:]
+	}
+	return isHex(fields[0], 2) && isHex(fields[1], 2)
+}
+
+func isHex(s string, most int) bool {
+	return s != "" && len(s) <= most && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
 // String is the form that ParseDevices reads.

@@ -17,6 +17,10 @@ func TestParseDevices(t *testing.T) {
 		"cuda:0, 2":                      {Kind: imgvec.DeviceCUDA, IDs: []string{"0", "2"}},
 		"cuda:GPU-8932f937,MIG-1":        {Kind: imgvec.DeviceCUDA, IDs: []string{"GPU-8932f937", "MIG-1"}},
 		"cuda:0000:3b:00.0,0000:3c:00.0": {Kind: imgvec.DeviceCUDA, IDs: []string{"0000:3b:00.0", "0000:3c:00.0"}},
+		"cuda:3b:00.0":                   {Kind: imgvec.DeviceCUDA, IDs: []string{"3b:00.0"}},
+		"cuda:00000000:3B:00.0":          {Kind: imgvec.DeviceCUDA, IDs: []string{"00000000:3B:00.0"}},
+		"cuda:3b:00,1":                   {Kind: imgvec.DeviceCUDA, IDs: []string{"3b:00", "1"}},
+		"cuda:gpu-89":                    {Kind: imgvec.DeviceCUDA, IDs: []string{"gpu-89"}},
 	} {
 		got, err := imgvec.ParseDevices(in)
 		if err != nil || got.Kind != want.Kind || !slices.Equal(got.IDs, want.IDs) {
@@ -31,7 +35,8 @@ func TestParseDevices(t *testing.T) {
 }
 
 func TestParseDevicesRefuses(t *testing.T) {
-	for _, in := range []string{"gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:99999", "cuda:0,0", "cuda:0,", "cpu:0", "auto:1", " cpu", "cuda 0"} {
+	for _, in := range []string{"gpu", "CUDA", "cuda:", "cuda:x", "cuda:-1", "cuda:99999", "cuda:0,0", "cuda:0,", "cpu:0", "auto:1", " cpu", "cuda 0",
+		"cuda:0:", "cuda::0", "cuda:3b:00.", "cuda:3b:00.00", "cuda:3b:xy.0", "cuda:1:2:3:4", "cuda:0000:3b:000.0"} {
 		if got, err := imgvec.ParseDevices(in); err == nil {
 			t.Errorf("ParseDevices(%q) = %v, want an error", in, got)
 		}
