@@ -20,6 +20,9 @@ import (
 // binary is the command, built once; the tests run it as people do.
 var binary string
 
+// buildFlags are those that the command is built with: with the tag cuda where the tests are.
+var buildFlags []string
+
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
@@ -30,7 +33,8 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "imgvec")
-	if out, err := exec.Command("go", "build", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary, ".").CombinedOutput(); err != nil {
+	build := append([]string{"build", "-ldflags", "-X main.version=v0.0.0-test", "-o", binary}, buildFlags...)
+	if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}
