@@ -30,8 +30,8 @@ type Device struct {
 	closed bool
 }
 
-// closeWait is how long Close waits for a device that may hang.
-const closeWait = 5 * time.Second
+// closeWait is how long Close waits for a device that may hang. Tests shorten it.
+var closeWait = 5 * time.Second
 
 // Devices lists the devices that CUDA_VISIBLE_DEVICES leaves, in the driver's order. It starts the driver.
 func Devices() ([]Info, error) {

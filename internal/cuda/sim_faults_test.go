@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/imgvec/imgvec"
@@ -171,6 +173,55 @@ func mapped(t *testing.T, n int) (mem []byte, free func()) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestClosingADeviceThatHangsDoesNotBlock(t *testing.T) {
+	sim := cudasim.Load(t)
+	sim.Reset(2)
+	defer func(was time.Duration) { closeWait = was }(closeWait)
+	closeWait = 10 * time.Millisecond
+	d, err := Open(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread, err := d.NewThread()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim.Hang(0, 1)
+	waiting := make(chan error, 1)
+	started := make(chan struct{})
+	go func() {
+		waiting <- thread.Do(func() error {
+			w, err := newWork(d)
+			if err != nil {
+				return err
+			}
+			if err := w.start(); err != nil {
+				return err
+			}
+			if done, err := w.done.Done(); done || err != nil {
+				t.Errorf("a kernel that hangs: done %v, %v", done, err)
+			}
+			close(started)
+			return w.done.Synchronize()
+		})
+	}()
+	<-started
+	thread.Close()
+	if err := d.Close(); err == nil || !strings.HasPrefix(err.Error(), "cuda:0: close: ") {
+		t.Errorf("close: %v", err)
+	}
+	on(t, 1, func(other *Device) error { // the other device goes on
+		w, err := newWork(other)
+		if err != nil {
+			return err
+		}
+		return errors.Join(firstError(w.start, w.done.Synchronize, w.check), w.free())
+	})
+	sim.Release()
+	<-waiting
+	goleak.VerifyNone(t)
 }
 
 func TestACopyOutOfRangeIsABug(t *testing.T) {
