@@ -67,6 +67,24 @@ func (d *devices) lose(in *instance) (left int, first bool) {
 	return d.alive, first
 }
 
+// drop is lose for an instance that might yet do: the last one stays. out tells whether it is out of the rotation.
+func (d *devices) drop(in *instance) (out, first bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if in.lost.Load() {
+		return true, false
+	}
+	if d.alive < 2 {
+		return false, false
+	}
+	in.lost.Store(true)
+	d.alive--
+	return true, true
+}
+
+// anyLost tells whether a device has left the rotation.
+func (d *devices) anyLost() bool { return d.left() < len(d.all) }
+
 func (d *devices) left() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -135,8 +135,25 @@ func (noMemory) Run(context.Context, *imgvec.Batch) error { return imgvec.ErrOut
 
 func TestOutOfMemoryForOneImageIsFatal(t *testing.T) {
 	e := open(t, nil, noMemory{fake.New(fake.Options{})})
-	if _, err := e.Extract(pictures(20)); !errors.Is(err, imgvec.ErrOutOfMemory) {
+	if _, err := e.Extract(pictures(20)); !errors.Is(err, imgvec.ErrOutOfMemory) || errors.Is(err, imgvec.ErrNoDevice) {
 		t.Errorf("%v", err)
+	}
+	if _, err := e.Extract(pictures(20)); !errors.Is(err, imgvec.ErrOutOfMemory) {
+		t.Errorf("the next call: %v", err) // there may be memory then
+	}
+}
+
+func TestADeviceWithoutMemoryForOneImageLeavesTheRotation(t *testing.T) {
+	e := open(t, nil, noMemory{fake.New(fake.Options{Streams: 3})}, fake.New(fake.Options{Streams: 2, Delay: time.Millisecond}))
+	if n, err := all(t, e, 1000); n != 1000 || err != nil {
+		t.Fatalf("%d results, %v", n, err)
+	}
+	if text := reasons(e); strings.Count(text, "fake:0: lost: out of memory") != 1 || e.devices.left() != 1 {
+		t.Errorf("%d devices left, reasons: %q", e.devices.left(), text)
+	}
+	e = open(t, nil, noMemory{fake.New(fake.Options{})}, noMemory{fake.New(fake.Options{})})
+	if _, err := e.Extract(pictures(20)); !errors.Is(err, imgvec.ErrOutOfMemory) {
+		t.Errorf("no device has memory: %v", err)
 	}
 }
 
@@ -173,11 +190,83 @@ func TestTheOnlyDeviceDoesNotAnswer(t *testing.T) {
 	if left == 0 || batchBytes.Load()-before != left {
 		t.Errorf("%d bytes abandoned, %d not freed", left, batchBytes.Load()-before)
 	}
-	hung.Release() // the device writes to its batch, which must still be there
-	if err := leaks(); err != nil {
+	if s := e.Stats(); s.BatchBytes != 0 {
+		t.Errorf("%d bytes of batches are counted as the executor's", s.BatchBytes)
+	}
+	hung.Release() // the device writes to its batch, which must still be there; then everything is freed
+	waitFor(t, func() bool { return batchBytes.Load() == before && e.Stats().AbandonedBytes == 0 })
+	if err := hung.Register(nil); !errors.Is(err, imgvec.ErrClosed) {
+		t.Errorf("a device that answered after all was not closed: %v", err)
+	}
+}
+
+// Memory that was registered with a device that is not closed must stay: after an unmap another batch may get the same
+// addresses, which the driver takes for locked.
+func TestAHungDeviceKeepsAllBatches(t *testing.T) {
+	before := batchBytes.Load()
+	hung, good := fake.New(fake.Options{HangAt: 2}), fake.New(fake.Options{Streams: 2, Delay: time.Millisecond})
+	e := open(t, func(s *setup) { s.timeout = 50 * time.Millisecond }, hung, good)
+	if n, err := all(t, e, 500); n != 500 || err != nil {
+		t.Fatalf("%d results, %v", n, err)
+	}
+	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	batchBytes.Add(-left)
+	if !errors.Is(good.Register(nil), imgvec.ErrClosed) {
+		t.Error("the device that answers was not closed")
+	}
+	if left := e.Stats().AbandonedBytes; left == 0 || batchBytes.Load()-before != left {
+		t.Errorf("%d bytes abandoned, %d not freed", left, batchBytes.Load()-before)
+	}
+	hung.Release()
+	waitFor(t, func() bool { return batchBytes.Load() == before && e.Stats().AbandonedBytes == 0 })
+}
+
+// badClose fails to close, or never ends to.
+type badClose struct {
+	imgvec.Backend
+	err  error
+	hang chan struct{}
+}
+
+func (b badClose) Close() error {
+	if b.hang != nil {
+		<-b.hang
+	}
+	return errors.Join(b.Backend.Close(), b.err)
+}
+
+func TestALostDeviceThatClosesBadly(t *testing.T) {
+	before := batchBytes.Load()
+	hang := make(chan struct{})
+	bad := badClose{fake.New(fake.Options{LoseAfter: 2}), errors.New("context is gone"), nil}
+	mute := badClose{fake.New(fake.Options{LoseAfter: 2}), nil, hang}
+	e := open(t, nil, bad, mute, fake.New(fake.Options{Streams: 2, Delay: time.Millisecond}))
+	e.patience = 50 * time.Millisecond
+	if n, err := all(t, e, 500); n != 500 || err != nil {
+		t.Fatalf("%d results, %v", n, err)
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("the job is done, and closing fails: %v", err)
+	}
+	text := reasons(e)
+	if !strings.Contains(text, "fake:0: closed badly after it was lost: context is gone") || !strings.Contains(text, "fake:1: does not answer") {
+		t.Errorf("reasons: %q", text)
+	}
+	if e.Stats().AbandonedBytes == 0 {
+		t.Error("memory that a device may know was freed")
+	}
+	close(hang)
+	waitFor(t, func() bool { return batchBytes.Load() == before })
+}
+
+func TestABackendThatClosesBadlyIsAnError(t *testing.T) {
+	broken := errors.New("broken")
+	e := open(t, nil, badClose{fake.New(fake.Options{}), broken, nil})
+	if err := e.Close(); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	e.closeErr = nil // seen
 }
 
 func TestATimeoutThatIsKeptChangesNothing(t *testing.T) {
@@ -208,8 +297,8 @@ func TestBatchMemoryIsAligned(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]uintptr{"pixels": address(&buf.Pixels[0]), "features": address(&buf.Features[0])} {
-		if p%64 != 0 {
-			t.Errorf("%s at %#x", name, p)
+		if p%uintptr(page) != 0 {
+			t.Errorf("%s at %#x: they share a page with others, which can't be locked twice", name, p)
 		}
 	}
 	if buf.Cap() != 5 {

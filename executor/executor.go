@@ -18,8 +18,8 @@ type Executor struct {
 	batch         int // images a batch holds
 	nworkers      int
 	deterministic bool
-	normalize     bool
-	timeout       time.Duration // of a device; 0: none
+	normalize     bool          // on the host
+	patience      time.Duration // of Close with a device that may be gone
 	delay         time.Duration // how long a claim waits for more images
 	log           *slog.Logger
 
@@ -53,7 +53,7 @@ type config struct {
 	workers       int
 	deterministic bool
 	normalize     bool
-	timeout       time.Duration
+	timeout       time.Duration // of each instance that has none of its own; 0: none
 	delay         time.Duration
 	maxRead       int64
 	log           *slog.Logger
@@ -61,27 +61,35 @@ type config struct {
 	decoder       func() decoder
 	about         Stats
 	notes         []string
+	told          []string // notes that have been logged already
 }
 
 // assemble makes an executor of its parts. It owns the instances from here on, also where it fails.
 func assemble(c config) (*Executor, error) {
 	e := &Executor{
 		spec: c.spec, batch: c.batch, nworkers: c.workers, deterministic: c.deterministic, normalize: c.normalize,
-		timeout: c.timeout, delay: c.delay, log: c.log, devices: newDevices(c.instances),
+		patience: closePatience, delay: c.delay, log: c.log, devices: newDevices(c.instances),
 		workers: make(chan *worker, c.workers), about: c.about, closed: make(chan struct{}),
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.notes = c.notes
+	e.notes = append(c.told, c.notes...)
 	for _, n := range c.notes {
 		e.log.Info("imgvec: " + n)
+	}
+	for _, in := range c.instances {
+		e.about.Devices = append(e.about.Devices, in.name)
+		if in.timeout == 0 {
+			in.timeout = c.timeout
+		}
 	}
 	e.quiet = sync.NewCond(&e.mu)
 	e.life, e.kill = context.WithCancelCause(context.Background())
 	var err error
 	if e.ring, err = newRing(c.spec, c.batch, c.workers); err != nil {
-		return nil, errors.Join(err, e.closeInstances())
+		_, closeErr := e.closeInstances()
+		return nil, errors.Join(err, closeErr)
 	}
 	for b := range e.ring.all {
 		e.register(b)

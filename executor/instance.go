@@ -2,8 +2,10 @@ package executor
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/gpu"
 )
 
 // strikes is how many batches in a row an instance may fail before it counts as lost.
@@ -13,14 +15,21 @@ const strikes = 3
 type instance struct {
 	name    string // of the device: "cpu", "cuda:0"
 	backend imgvec.Backend
+	onGPU   gpuTimes      // nil on a CPU
+	timeout time.Duration // after which the device counts as hung; 0: never
 
 	limit    atomic.Int64 // images it takes at once: the executor's batch, less after it ran out of memory
 	failures atomic.Int64 // batches failed in a row
+	images   atomic.Int64 // that it has done
 	lost     atomic.Bool
 }
 
+// gpuTimes is a backend that knows how long its device has worked on each step.
+type gpuTimes interface{ Busy() gpu.Busy }
+
 func newInstance(name string, backend imgvec.Backend, batch int) *instance {
 	in := &instance{name: name, backend: backend}
+	in.onGPU, _ = backend.(gpuTimes)
 	in.limit.Store(int64(batch))
 	return in
 }

@@ -3,14 +3,17 @@ package executor
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/imgvec/imgvec"
 )
 
-// alignment of batch memory and of each of its two parts in bytes: a cache line, and what vector loads want.
-const alignment = 64
+// page is what each of a batch's two parts begins at a multiple of. Pixels and features are page-locked each by itself,
+// and a driver locks whole pages and refuses to lock one twice: a page that held the end of one and the beginning of the
+// other would leave the second unlocked.
+var page = max(4096, os.Getpagesize())
 
 // batchBytes counts the batch memory of all executors in this process. Zero once all are closed, but for the memory
 // of devices that never answered.
@@ -26,7 +29,7 @@ type buffer struct {
 // newBuffer maps memory for a batch of n images of the spec.
 func newBuffer(spec imgvec.Spec, n int) (*buffer, error) {
 	pixels := n * spec.ImageLen()
-	start := (pixels + alignment - 1) / alignment * alignment
+	start := (pixels + page - 1) / page * page
 	mem, err := mapMemory(start + n*spec.Dim*4)
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: map a batch of %d images: %w", n, err)

@@ -4,10 +4,10 @@ package executor
 
 import "unsafe"
 
-// mapMemory returns zeroed, aligned memory. Where there is no mmap it is of the Go heap, which does not move objects.
+// mapMemory returns zeroed, page-aligned memory. Where there is no mmap it is of the Go heap, which does not move objects.
 func mapMemory(n int) ([]byte, error) {
-	mem := make([]byte, n+alignment)
-	skip := -int(uintptr(unsafe.Pointer(&mem[0]))) & (alignment - 1)
+	mem := make([]byte, n+page)
+	skip := -int(uintptr(unsafe.Pointer(&mem[0]))) & (page - 1)
 	return mem[skip : skip+n : skip+n], nil
 }
 

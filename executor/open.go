@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
@@ -48,7 +49,7 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 	if err != nil {
 		return nil, err
 	}
-	o := opening{m: m, opts: opts, gpus: realGPUs, config: opts.config(m.Spec)}
+	o := opening{m: m, opts: opts, gpus: realGPUs(), config: opts.config(m.Spec)}
 	o.about = Stats{Model: m.Name, SHA256: m.SHA256, Decoder: pre.Decoder()}
 	o.decoder = func() decoder { return newImageDecoder(pre.NewWorker()) }
 	if m.Note != "" {
@@ -66,21 +67,21 @@ func OpenModel(ctx context.Context, m *model.Model, opts Options) (*Executor, er
 // opening collects the parts of an executor.
 type opening struct {
 	config
-	m    *model.Model
-	opts Options
-	gpus gpus
+	m       *model.Model
+	opts    Options
+	gpus    gpus
+	telling sync.Mutex // of told and log, while several devices open
+	report  *gpu.Report
 }
 
-// gpus is package gpu, as tests replace it.
-type gpus struct {
-	probe   func() error
-	devices func(ids []string) (names []string, err error)
-	open    func(context.Context, string, imgvec.Spec, gpu.Options) (imgvec.Backend, error)
+// look is what this machine has for GPUs.
+func (o *opening) look() gpu.Report {
+	if o.report == nil {
+		r := o.gpus.look(o.opts.LibraryDir)
+		o.report = &r
+	}
+	return *o.report
 }
-
-var realGPUs = gpus{gpu.Probe, gpu.Devices, func(ctx context.Context, path string, spec imgvec.Spec, o gpu.Options) (imgvec.Backend, error) {
-	return gpu.Open(ctx, path, spec, o)
-}}
 
 // open opens the chosen devices. The CPU takes the place of GPUs only where the choice was left to us.
 func (o *opening) open(ctx context.Context, d imgvec.Devices) error {
@@ -88,56 +89,51 @@ func (o *opening) open(ctx context.Context, d imgvec.Devices) error {
 	case imgvec.DeviceCPU:
 		return o.openCPU(ctx)
 	case imgvec.DeviceCUDA:
-		if err := o.openGPUs(ctx, d.IDs); err != nil {
-			return fmt.Errorf("imgvec: open device %q: %w; use device %q, or %q for what is there",
-				d, err, imgvec.DeviceCPU, imgvec.DeviceAuto)
+		if err := o.openGPUs(ctx, d.IDs, false); err != nil {
+			return fmt.Errorf("imgvec: open device %q: %w%s", d, err, remedy(err))
 		}
 		return nil
 	}
-	err := o.gpus.probe()
-	if err == nil {
-		if err = o.openGPUs(ctx, nil); err == nil {
-			return nil
+	return o.openBest(ctx)
+}
+
+// openBest opens every GPU that works, else the CPU, and says why in one line.
+func (o *opening) openBest(ctx context.Context) error {
+	if o.opts.Provider != "" {
+		if err := o.openGPUs(ctx, nil, true); err != nil {
+			return fmt.Errorf("imgvec: open device %q with provider %q, which needs a GPU: %w", imgvec.DeviceAuto, o.opts.Provider, err)
 		}
+		return nil
+	}
+	chose := fmt.Sprintf("device %s chose the CPU", imgvec.DeviceAuto)
+	if report := o.look(); !report.Usable {
+		o.notes = append(o.notes, chose+": "+firstLine(report.Error))
+		return o.openCPU(ctx)
+	}
+	err := o.openGPUs(ctx, nil, true)
+	if err == nil {
+		return nil
 	}
 	if ctx.Err() != nil {
 		return cause(ctx)
 	}
-	o.notes = append(o.notes, fmt.Sprintf("device %s chose the CPU: %v", imgvec.DeviceAuto, err))
+	o.notes = append(o.notes, chose+", since no GPU runs the model: "+firstLine(err.Error()))
 	return o.openCPU(ctx)
 }
 
-// openGPUs opens one instance on each device of the given ids, on all devices for none. All or nothing.
-func (o *opening) openGPUs(ctx context.Context, ids []string) error {
-	names, err := o.gpus.devices(ids)
-	if err != nil {
-		return err
+// remedy is what an error about devices that were named ends with.
+func remedy(err error) string {
+	if errors.Is(err, imgvec.ErrNoDevice) || errors.Is(err, imgvec.ErrNoRuntime) {
+		return fmt.Sprintf("; use device %q, or %q for what is there", imgvec.DeviceCPU, imgvec.DeviceAuto)
 	}
-	for _, name := range names {
-		backend, err := o.gpus.open(ctx, o.m.Path, o.m.Spec, gpu.Options{
-			Device: name, Precision: o.opts.Precision, Streams: o.opts.Streams, LibraryDir: o.opts.LibraryDir,
-		})
-		if err != nil {
-			return errors.Join(err, o.closeAll())
-		}
-		o.size(backend, o.opts.Batch)
-		o.instances = append(o.instances, newInstance(name, backend, o.batch))
-		o.workers += backend.Streams()
-	}
-	o.about.Device = strings.Join(names, ", ")
-	if o.workers += runtime.GOMAXPROCS(0); o.opts.Workers > 0 {
-		o.workers = o.opts.Workers
-	}
-	return nil
+	return ""
 }
 
-func (o *opening) closeAll() error {
-	var errs []error
-	for _, in := range o.instances {
-		errs = append(errs, in.backend.Close())
-	}
-	o.instances, o.workers = nil, 0
-	return errors.Join(errs...)
+// firstLine is a short form of an error: imgvec doctor has the whole.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, "; tried:")
+	return strings.TrimSuffix(text, ":")
 }
 
 // openCPU opens one instance that has as many streams as there are workers.
@@ -149,6 +145,9 @@ func (o *opening) openCPU(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(o.opts.Session) > 0 {
+		o.notes = append(o.notes, "cpu: the options of the provider are for GPUs and not used")
+	}
 	info := backend.Info()
 	o.about.Device, o.about.Provider, o.about.Precision = info.Device, info.Provider, string(info.Precision)
 	o.about.Versions = info.Versions
@@ -157,7 +156,7 @@ func (o *opening) openCPU(ctx context.Context) error {
 			o.notes = append(o.notes, "cpu: "+reason)
 		}
 	}
-	o.size(backend, cpuBatch)
+	o.size(cpuBatch, backend.Spec().MaxBatch)
 	o.instances = append(o.instances, newInstance("cpu", backend, o.batch))
 	if o.workers = o.opts.Workers; o.workers == 0 {
 		o.workers = max(runtime.GOMAXPROCS(0), backend.Streams())
@@ -165,12 +164,12 @@ func (o *opening) openCPU(ctx context.Context) error {
 	return nil
 }
 
-// size decides how many images a batch holds.
-func (o *opening) size(backend imgvec.Backend, byDevice int) {
+// size decides how many images a batch holds. most is what the model takes, 0: any number.
+func (o *opening) size(byDevice, most int) {
 	if o.batch = o.opts.Batch; o.batch == 0 {
 		o.batch = byDevice
 	}
-	if most := backend.Spec().MaxBatch; most > 0 && o.batch > most {
+	if most > 0 && o.batch > most {
 		if o.opts.Batch > 0 {
 			o.notes = append(o.notes, fmt.Sprintf("batch of %d images: the model takes at most %d", o.batch, most))
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/gpu"
 	"github.com/imgvec/imgvec/preprocess"
 )
 
@@ -19,14 +20,23 @@ type Options struct {
 	Model string
 	// Output names the graph's output that holds the features; "": the model's manifest tells, or it is found.
 	Output string
-	// Device is "auto" (or ""), "cpu", "cuda", "cuda:0,2": see imgvec.ParseDevices. Only auto falls back to the CPU.
+	// Device is "auto" (or ""), "cpu", "cuda", "cuda:0,2": see imgvec.ParseDevices. auto is every GPU that works, and the
+	// CPU where none does; of devices that are named each must work.
 	Device string
 	// Precision is what the session computes in; "" and auto: the device's best that holds the model's accuracy.
 	Precision imgvec.Precision
 
-	Batch   int // images a batch; 0: by device, 8 on a CPU
-	Workers int // goroutines that decode; 0: by cores
-	Streams int // batches that run at once on one device; 0: by device
+	Batch   int // images a batch; 0: by device, 8 on a CPU, 64 on a GPU
+	Workers int // goroutines that decode; 0: one a core, and on GPUs one more for each stream, since those only wait
+	Streams int // batches that run at once on one device; 0: by device, 2 on a GPU
+
+	// Provider is the execution provider on GPUs: gpu.TensorRT ("tensorrt") or gpu.CUDA ("cuda"); "": TensorRT where it can
+	// be used, else CUDA. With one named the CPU is no choice for auto.
+	Provider string
+	// Session holds options of the GPUs' provider under ONNX Runtime's own keys ("gpu_mem_limit", ...): see gpu.Options.
+	Session map[string]string
+	// CacheDir is where models converted for GPUs and TensorRT's engines are kept; "": cache/gpu in the home folder.
+	CacheDir string
 
 	// Preprocess holds the limits on images and how odd ones are read.
 	Preprocess preprocess.Options
@@ -38,8 +48,8 @@ type Options struct {
 
 	// MaxQueueDelay is for how long a Stream whose input is slow waits with a batch that is not full; 0: 20 ms.
 	MaxQueueDelay time.Duration
-	// DeviceTimeout is the time after which a device that does not answer to a batch counts as lost; 0: never. It must
-	// be longer than the slowest batch, the first one of a new size included.
+	// DeviceTimeout is the time after which a device that does not answer to a batch counts as lost; 0: 2 minutes for a
+	// GPU, never for a CPU. It must be longer than the slowest batch, on a CPU the first one of a new size included.
 	DeviceTimeout time.Duration
 
 	// Logger gets what a person should know: a fallback, a retry, a lost device. nil: nobody does, but Stats has it.
@@ -59,8 +69,21 @@ func (o Options) check() error {
 	case o.MaxQueueDelay < 0 || o.DeviceTimeout < 0:
 		return fmt.Errorf("imgvec: open executor: a queue delay of %v or device timeout of %v is negative", o.MaxQueueDelay, o.DeviceTimeout)
 	}
+	if err := o.checkProvider(); err != nil {
+		return err
+	}
 	_, err := imgvec.ParsePrecision(string(o.Precision))
 	return err
+}
+
+func (o Options) checkProvider() error {
+	if o.Provider != "" && o.Provider != gpu.TensorRT && o.Provider != gpu.CUDA {
+		return fmt.Errorf("imgvec: open executor: provider %q is unknown (%s, %s)", o.Provider, gpu.TensorRT, gpu.CUDA)
+	}
+	if o.Device == string(imgvec.DeviceCPU) && (o.Provider != "" || len(o.Session) > 0) {
+		return fmt.Errorf("imgvec: open executor: device %q has no provider to choose or to tune: that is for GPUs", o.Device)
+	}
+	return nil
 }
 
 // config is what the options say of an executor, without its devices.

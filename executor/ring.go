@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/imgvec/imgvec"
@@ -71,6 +73,15 @@ func (r *ring) bytes() int64 {
 		n += int64(len(b.mem))
 	}
 	return n
+}
+
+// leave takes all batches out of the ring, whoever holds them.
+func (r *ring) leave() []*buffer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := slices.Collect(maps.Keys(r.all))
+	clear(r.all)
+	return left
 }
 
 // close frees all batches, whoever holds them.

@@ -46,18 +46,21 @@ func (e *Executor) run(ctx context.Context, buf *buffer, n int, b *busy) (*buffe
 // the call.
 func (r *batchRun) step(ctx context.Context, in *instance, b *busy) error {
 	size := min(r.n-r.done, int(in.limit.Load()))
-	pending, err := r.submit(ctx, in, size, b)
+	answered, err := r.submit(ctx, in, size, b)
 	switch {
 	case err == nil:
 		in.failures.Store(0)
+		in.images.Add(int64(size))
 		r.done += size
 		return nil
 	case errors.Is(err, errHung):
-		return r.rescue(in, pending)
+		return r.rescue(in, answered)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, imgvec.ErrOutOfMemory) && in.halve(size):
 		r.e.note("%s: out of memory for %d images at once, goes on with %d", in.name, size, in.limit.Load())
+		return nil
+	case errors.Is(err, imgvec.ErrOutOfMemory) && r.e.drop(in, err): // not for one image; others may have more
 		return nil
 	case errors.Is(err, imgvec.ErrNoDevice) || errors.Is(err, imgvec.ErrClosed):
 		return r.e.lose(in, err)
@@ -72,31 +75,33 @@ func (r *batchRun) failed(in *instance, size int, err error) error {
 	}
 	r.avoid = in
 	r.e.note("%s: a batch failed and is run once more: %v", in.name, err)
-	if in.failures.Add(1) >= strikes && r.e.devices.left() > 1 {
-		return r.e.lose(in, err)
+	if in.failures.Add(1) >= strikes {
+		r.e.drop(in, err)
 	}
 	return nil
 }
 
-// submit runs the next size images on the instance. With errHung comes the channel on which the device may still
-// answer.
-func (r *batchRun) submit(ctx context.Context, in *instance, size int, b *busy) (<-chan error, error) {
+// submit runs the next size images on the instance. With errHung comes a channel that is closed when the device has
+// answered after all.
+func (r *batchRun) submit(ctx context.Context, in *instance, size int, b *busy) (<-chan struct{}, error) {
 	batch := r.buf.part(r.e.spec, r.done, size)
 	r.e.pad(batch, in)
-	start := time.Now()
-	defer func() { b.add(stageSession, time.Since(start), size) }()
-	if r.e.timeout <= 0 {
+	defer b.run(in, time.Now(), size)
+	if in.timeout <= 0 {
 		return nil, in.backend.Run(ctx, batch)
 	}
-	answer := make(chan error, 1)
-	go func() { answer <- in.backend.Run(ctx, batch) }()
-	timer := time.NewTimer(r.e.timeout)
+	answer, answered := error(nil), make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer = in.backend.Run(ctx, batch)
+	}()
+	timer := time.NewTimer(in.timeout)
 	defer timer.Stop()
 	select {
-	case err := <-answer:
-		return nil, err
+	case <-answered:
+		return nil, answer
 	case <-timer.C:
-		return answer, fmt.Errorf("%w of %v", errHung, r.e.timeout)
+		return answered, fmt.Errorf("%w of %v", errHung, in.timeout)
 	}
 }
 
@@ -117,14 +122,14 @@ func (e *Executor) pad(b *imgvec.Batch, in *instance) {
 
 // rescue takes the batch away from a device that does not answer: its memory is left alone, for the device may still
 // read and write it, and the work goes on with a copy.
-func (r *batchRun) rescue(in *instance, pending <-chan error) error {
+func (r *batchRun) rescue(in *instance, answered <-chan struct{}) error {
 	old := r.buf
 	r.buf = nil
 	r.e.ring.abandon(old)
 	r.e.mu.Lock()
-	r.e.abandoned = append(r.e.abandoned, abandoned{old, in, pending})
+	r.e.abandoned = append(r.e.abandoned, abandoned{old, int64(len(old.mem)), in, answered})
 	r.e.mu.Unlock()
-	if err := r.e.lose(in, fmt.Errorf("%w of %v", errHung, r.e.timeout)); err != nil {
+	if err := r.e.lose(in, fmt.Errorf("%w of %v", errHung, in.timeout)); err != nil {
 		return err
 	}
 	fresh, err := r.e.grow()
@@ -137,16 +142,6 @@ func (r *batchRun) rescue(in *instance, pending <-chan error) error {
 	r.buf = fresh
 	return nil
 }
-
-// abandoned is a batch that a device ran away with.
-type abandoned struct {
-	buf     *buffer
-	in      *instance
-	pending <-chan error // has an element once the device has answered after all
-}
-
-// answered tells whether the device is done with the batch.
-func (a abandoned) answered() bool { return len(a.pending) > 0 }
 
 // grow makes a batch and makes it known to the devices.
 func (e *Executor) grow() (*buffer, error) {
@@ -186,4 +181,13 @@ func (e *Executor) lose(in *instance, cause error) error {
 	}
 	e.kill(err)
 	return err
+}
+
+// drop takes an instance out of the rotation that others can replace, and tells whether it is out.
+func (e *Executor) drop(in *instance, cause error) bool {
+	out, first := e.devices.drop(in)
+	if first {
+		e.note("%s: lost: %v", in.name, cause)
+	}
+	return out
 }

@@ -34,6 +34,15 @@ func (b *busy) add(s stage, d time.Duration, images int) {
 	b.images[s] += int64(images)
 }
 
+// run adds a backend's Run of n images since start. A GPU tells the steps of it by itself: its goroutine only waits.
+func (b *busy) run(in *instance, start time.Time, n int) {
+	if in.onGPU != nil {
+		b.add(stageQueue, time.Since(start), 0)
+		return
+	}
+	b.add(stageSession, time.Since(start), n)
+}
+
 // totals are the sums over all goroutines.
 type totals struct {
 	nanos, images [stageCount]atomic.Int64

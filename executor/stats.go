@@ -15,7 +15,8 @@ type Stats struct {
 	Wall    time.Duration // while at least one call was under way
 	Stages  map[string]Stage
 
-	Device    string            // "cpu (AMD EPYC ...)", "cuda:0, cuda:1"
+	Device    string            // "cpu (AMD EPYC ...)", "cuda:0, cuda:1 (NVIDIA H100 ...)"
+	Devices   []string          // the names alone: "cpu"; "cuda:0", "cuda:1"; those lost on the way too
 	Provider  string            // the execution provider with its version
 	Precision string            // what the session computes in
 	Decoder   string            // the image libraries with their versions
@@ -32,9 +33,9 @@ type Stats struct {
 }
 
 // Stage is the work of one step: read, decode, resize, h2d, normalize, session, d2h; and queue, the time that images
-// waited for a worker, a batch or a stream.
+// waited for a worker, a batch, a stream or a GPU.
 type Stage struct {
-	Busy   time.Duration // of all goroutines together
+	Busy   time.Duration // of all goroutines together; of h2d to d2h on GPUs that of the devices, by their own clocks
 	Images int64
 }
 
@@ -52,13 +53,14 @@ func (e *Executor) Stats() Stats {
 	s.BatchBytes = e.ring.bytes()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	s.Devices = slices.Clone(s.Devices)
 	s.Versions, s.Reasons = maps.Clone(s.Versions), slices.Clone(e.notes)
 	if s.Wall = e.wall; e.running > 0 {
 		s.Wall += time.Since(e.since)
 	}
 	for _, a := range e.abandoned {
-		if !a.answered() {
-			s.AbandonedBytes += int64(len(a.buf.mem))
+		if a.waiting() {
+			s.AbandonedBytes += a.bytes
 		}
 	}
 	return s
@@ -70,14 +72,27 @@ type timed interface {
 	Busy() (normalize, session time.Duration)
 }
 
-// splitRun moves what the backends know to be normalisation out of the time of Run.
+// splitRun tells the steps of Run apart, where the backends know them.
 func (e *Executor) splitRun(stages map[string]Stage) {
 	for _, in := range e.devices.all {
-		if b, ok := in.backend.(timed); ok {
+		if in.onGPU != nil {
+			addGPU(stages, in)
+		} else if b, ok := in.backend.(timed); ok {
 			normalize, _ := b.Busy()
 			run, norm := stages[stageNames[stageSession]], stages[stageNames[stageNormalize]]
 			run.Busy, norm.Busy, norm.Images = max(0, run.Busy-normalize), norm.Busy+normalize, run.Images
 			stages[stageNames[stageSession]], stages[stageNames[stageNormalize]] = run, norm
 		}
+	}
+}
+
+// addGPU adds what a GPU has worked, by its own clock.
+func addGPU(stages map[string]Stage, in *instance) {
+	b, images := in.onGPU.Busy(), in.images.Load()
+	for s, d := range map[stage]time.Duration{
+		stageH2D: b.H2D, stageNormalize: b.Normalize, stageSession: b.Session, stageD2H: b.D2H,
+	} {
+		sum := stages[stageNames[s]]
+		stages[stageNames[s]] = Stage{sum.Busy + d, sum.Images + images}
 	}
 }
