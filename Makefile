@@ -30,7 +30,7 @@ FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo sim vuln fuzz bench benchtest bundle python clean
+.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo sim csrc ptx-check vuln fuzz bench benchtest bundle python clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,13 +96,34 @@ $(SIM): $(SIM_OBJECTS)
 	@mkdir -p $(@D)
 	$(CXX) $(SIM_FLAGS) -c -o $@ $<
 
-.cache/sim/%.o: csrc/%.cu csrc/imgvec.h csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
+.cache/sim/%.o: csrc/%.cu csrc/imgvec.h $(wildcard csrc/*.cuh) csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
 	@mkdir -p $(@D)
 	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
 
 .cache/sim/%.o: csrc/sim/%.cu csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
 	@mkdir -p $(@D)
 	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
+
+# The kernels' PTX is committed: users and builds need no compiler of CUDA's.
+NVRTC := .cache/nvrtc/$(CUDA_NVRTC_VERSION)/libnvrtc.so.12
+KERNEL_SOURCES := csrc/kernels.cu csrc/imgvec.h csrc/nvrtc.py $(wildcard csrc/*.cuh)
+
+csrc: .cache/nvrtc/kernels.ptx ## compile csrc/kernels.cu into csrc/kernels.ptx (fetches NVRTC by pip, 23 MB; needs no GPU)
+	cp $< csrc/kernels.ptx
+
+ptx-check: .cache/nvrtc/kernels.ptx
+	@cmp $< csrc/kernels.ptx || { echo "csrc/kernels.ptx is not what its sources make: run make csrc and commit it" >&2; exit 1; }
+
+.cache/nvrtc/kernels.ptx: $(NVRTC) $(KERNEL_SOURCES)
+	$(PYTHON) csrc/nvrtc.py $(NVRTC) compute_75 $@
+
+$(NVRTC): versions.mk
+	@rm -rf .cache/nvrtc && mkdir -p $(@D)
+	@echo "nvidia-cuda-nvrtc-cu12==$(CUDA_NVRTC_VERSION) --hash=sha256:$(CUDA_NVRTC_SHA256)" > .cache/nvrtc/requirements.txt
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform manylinux1_x86_64 \
+		--require-hashes -r .cache/nvrtc/requirements.txt -d .cache/nvrtc
+	@$(PYTHON) -m zipfile -e .cache/nvrtc/nvidia_cuda_nvrtc*.whl .cache/nvrtc
+	@mv .cache/nvrtc/nvidia/cuda_nvrtc/lib/*.so* $(@D) && rm -r .cache/nvrtc/nvidia* && touch $@
 
 vuln: ## known vulnerabilities in what is linked (needs the vulnerability database)
 	$(CUDA_ENV) $(GOVULNCHECK) $(TAGS) ./...

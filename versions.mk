@@ -15,10 +15,13 @@ EFFICIENTNET_LITE1_SHA256 := aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7
 EFFICIENTNET_LITE2_VERSION := 0.1.0
 EFFICIENTNET_LITE2_SHA256 := a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d
 
-# The headers that the driver face (-tags cuda) is compiled against where no CUDA toolkit is installed, and that the
-# kernels are compiled with: the wheel nvidia-cuda-runtime-cu12. scripts/cuda-env.sh fetches it.
+# The headers that the driver face (-tags cuda) is compiled against where no CUDA toolkit is installed, and the
+# compiler of the kernels (make csrc), which needs none: the wheels nvidia-cuda-runtime-cu12 and nvidia-cuda-nvrtc-cu12. PTX
+# of NVRTC 12.0 runs on drivers from 525 on. scripts/cuda-env.sh and the Makefile fetch them.
 CUDA_HEADERS_VERSION := 12.0.146
 CUDA_HEADERS_SHA256 := 18c038592af387684812fa712642aa9a26c12da80acb488b6709f7cced147f71
+CUDA_NVRTC_VERSION := 12.0.140
+CUDA_NVRTC_SHA256 := 8e94e991d85c422de4da87bdc7472fdc1364367bd4aace7000b559cd33122071
 
 # What NVIDIA GPUs need besides their driver, fetched by `imgvec setup --gpu` (internal/fetch/pins_gpu.go).
 ONNXRUNTIME_GPU_VERSION := 1.30.0

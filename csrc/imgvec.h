@@ -72,8 +72,9 @@ imgvec_status imgvec_jpeg_into(imgvec_worker *w, imgvec_jpeg *lib, imgvec_plan p
 
 // ---- Kernels for CUDA devices: kernels.cu; plain loops that give the same bytes: csrc/gold.
 //
-// All memory is the device's, and every parameter is one 64-bit word. Any grid and block will do where no other is
-// named: the loops stride over the grid. csrc.Grid in Go knows good ones.
+// All memory is the device's, and every parameter is one 64-bit word. Any grid will do: the loops stride over it; csrc.Grid
+// in Go knows a good one. A block has IMGVEC_BLOCK threads or fewer; in the h passes and l2norm exactly IMGVEC_TEAM.
+enum { IMGVEC_BLOCK = 256, IMGVEC_TEAM = 128 };
 
 // One axis of a resize as the kernels read it: imgvec_axis with its weights turned, so that neighbouring threads read
 // neighbouring memory. Axis.Words in Go packs it. Windows neither start nor end before their predecessors do, or all the
@@ -94,9 +95,6 @@ enum {
     IMGVEC_FLIP = 4,      // the rows come in reverse order (before they are transposed)
 };
 
-// A block has 128 threads; IMGVEC_BLOCK_L2 and IMGVEC_BLOCK_H are no choice but what the code is written for.
-enum { IMGVEC_BLOCK_L2 = 128, IMGVEC_BLOCK_H = 128 };
-
 // normalize: n pictures, uint8 [n][pixels][3] RGB -> [n][channels][pixels] (nchw) or [n][pixels][channels] (nhwc). Each
 // byte is looked up in table, [3][256] by R, G, B; bgr (0 or 1) turns the colours' order round on the way out. channels
 // is at least 3; those from the fourth on become zero.
@@ -116,8 +114,7 @@ enum { IMGVEC_BLOCK_L2 = 128, IMGVEC_BLOCK_H = 128 };
 
 // convert: count halves, exact; a NaN keeps its payload. dst 16-byte aligned and src 8-byte aligned is fast.
 // l2norm: rows of dim elements are scaled to length 1; one of length 0 stays as it is. The sum of squares is in float64,
-// in an order of its own: see gold.L2Norm. dst may be src where the types are the same. Block: IMGVEC_BLOCK_L2.
-// The h passes: block IMGVEC_BLOCK_H.
+// in an order of its own: see gold.L2Norm. dst may be src where the types are the same.
 
 // Every kernel: IMGVEC_KERNEL(name, parameters), IMGVEC_KERNEL_SYNC for those whose threads wait for each other.
 #define IMGVEC_KERNELS(IMGVEC_KERNEL, IMGVEC_KERNEL_SYNC)                                  \
