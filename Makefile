@@ -83,24 +83,20 @@ nocgo: ## the twins: everything compiles without cgo, and for the other platform
 
 # The simulated GPU driver of the tests: its own sources, and the kernels compiled for the host.
 SIM := .cache/sim/libcuda.so.1
-SIM_FLAGS := -std=c++17 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off -pthread -Wall -Wextra -Wno-missing-field-initializers -Icsrc/sim -Icsrc/sim/include -Icsrc
-SIM_KERNELS := $(wildcard csrc/kernels.cu) csrc/sim/testkernels.cu
-SIM_OBJECTS := $(patsubst csrc/sim/%.cpp,.cache/sim/%.o,$(wildcard csrc/sim/*.cpp)) $(patsubst %.cu,.cache/sim/%.o,$(notdir $(SIM_KERNELS)))
+SIM_FLAGS := -std=c++17 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra \
+	-Wno-missing-field-initializers -Icsrc/sim -Icsrc/sim/include -Icsrc
+SIM_OBJECTS := $(patsubst csrc/%,.cache/sim/%.o,$(wildcard csrc/kernels.cu csrc/sim/*.cpp csrc/sim/*.cu))
 
 sim: $(SIM) ## build the simulated GPU driver that tests run on (needs g++)
 
 $(SIM): $(SIM_OBJECTS)
 	$(CXX) -shared -pthread -Wl,-soname,libcuda.so.1 -o $@ $(SIM_OBJECTS)
 
-.cache/sim/%.o: csrc/sim/%.cpp $(wildcard csrc/sim/*.h)
+.cache/sim/%.cpp.o: csrc/%.cpp $(wildcard csrc/sim/*.h)
 	@mkdir -p $(@D)
 	$(CXX) $(SIM_FLAGS) -c -o $@ $<
 
-.cache/sim/%.o: csrc/%.cu csrc/imgvec.h $(wildcard csrc/*.cuh) csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
-	@mkdir -p $(@D)
-	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
-
-.cache/sim/%.o: csrc/sim/%.cu csrc/sim/shim.h $(wildcard csrc/sim/include/*.h)
+.cache/sim/%.cu.o: csrc/%.cu csrc/sim/shim.h csrc/imgvec.h $(wildcard csrc/*.cuh csrc/sim/include/*.h)
 	@mkdir -p $(@D)
 	$(CXX) $(SIM_FLAGS) -x c++ -include csrc/sim/shim.h -c -o $@ $<
 

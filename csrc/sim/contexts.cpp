@@ -5,8 +5,18 @@ namespace sim {
 
 void push_current(Context *c);
 bool pop_current(Context **c);
+bool of_old_world(const Context *c);
 
 static bool known(const World *w, const Context *c) { return w->contexts.count(const_cast<Context *>(c)) > 0; }
+
+// usable finds the context of a handle; a thread of a machine that is gone gets an error and no violation.
+static Context *usable(Call &c, void *handle) {
+    auto ctx = static_cast<Context *>(handle);
+    if (known(c.w, ctx) && ctx->refs) return ctx;
+    if (of_old_world(ctx)) c.code = CONTEXT_IS_DESTROYED;
+    else c.fail(INVALID_CONTEXT, "no such context, or it was released");
+    return nullptr;
+}
 
 // destroy ends a context and all that is in it. What is left in it is told: the driver would take it silently.
 static void destroy(Call &c, Context *ctx) {
@@ -86,9 +96,10 @@ API int cuCtxCreate_v2(void **out, unsigned, int i) {
 }
 API int cuCtxDestroy_v2(void *handle) {
     Call c("cuCtxDestroy_v2", STARTED);
-    auto ctx = static_cast<Context *>(handle);
     if (c.code) return c.code;
-    if (!known(c.w, ctx) || ctx->primary || !ctx->refs) return c.fail(INVALID_CONTEXT, "no context that can be destroyed");
+    Context *ctx = usable(c, handle);
+    if (!ctx) return c.code;
+    if (ctx->primary) return c.fail(INVALID_CONTEXT, "a primary context is released and not destroyed");
     destroy(c, ctx);
     ctx->refs = 0;
     if (current() == ctx) pop_current(nullptr);
@@ -96,11 +107,10 @@ API int cuCtxDestroy_v2(void *handle) {
 }
 API int cuCtxSetCurrent(void *handle) {
     Call c("cuCtxSetCurrent", STARTED);
-    auto ctx = static_cast<Context *>(handle);
     if (c.code) return c.code;
-    if (ctx && (!known(c.w, ctx) || !ctx->refs)) return c.fail(INVALID_CONTEXT, "no such context, or it was released");
-    set_current(ctx);
-    return OK;
+    Context *ctx = handle ? usable(c, handle) : nullptr;
+    if (!c.code) set_current(ctx);
+    return c.code;
 }
 API int cuCtxGetCurrent(void **out) {
     Call c("cuCtxGetCurrent", STARTED);
@@ -109,11 +119,9 @@ API int cuCtxGetCurrent(void **out) {
 }
 API int cuCtxPushCurrent_v2(void *handle) {
     Call c("cuCtxPushCurrent_v2", STARTED);
-    auto ctx = static_cast<Context *>(handle);
     if (c.code) return c.code;
-    if (!known(c.w, ctx) || !ctx->refs) return c.fail(INVALID_CONTEXT, "no such context, or it was released");
-    push_current(ctx);
-    return OK;
+    if (Context *ctx = usable(c, handle)) push_current(ctx);
+    return c.code;
 }
 API int cuCtxPopCurrent_v2(void **out) {
     Call c("cuCtxPopCurrent_v2", STARTED);

@@ -4,7 +4,7 @@
 #include "shim.h"
 #include "sim.h"
 
-IMGVEC_TLS dim3 threadIdx, blockIdx, blockDim, gridDim;
+thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace sim {
 
@@ -128,7 +128,7 @@ int run_grid(const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_
 static void meet(Thread::State at, const char *what) {
     Block &b = block();
     if (!b.running) {
-        b.trouble = std::string(what) + " in a kernel that is not declared with IMGVEC_KERNEL_SYNC";
+        b.trouble = std::string(what) + " in a kernel that is not listed with IMGVEC_KERNEL_SYNC";
         return;
     }
     unsigned me = b.now;

@@ -20,7 +20,6 @@
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
 #define __shared__ static thread_local // one block at a time on a stream's thread
-#define IMGVEC_TLS thread_local __attribute__((tls_model("initial-exec")))
 
 struct dim3 { unsigned x = 1, y = 1, z = 1; };
 struct int2 { int x, y; };
@@ -35,7 +34,7 @@ struct double2 { double x, y; };
 using std::max;
 using std::min;
 
-extern IMGVEC_TLS dim3 threadIdx, blockIdx, blockDim, gridDim;
+extern thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 constexpr int warpSize = 32;
 void __syncthreads();
 void __syncwarp(unsigned mask = 0xffffffffu);
@@ -116,7 +115,7 @@ template <class... A, void (*K)(A...)> struct Entry<K> {
     }
 };
 } // namespace imgvec_sim
-#define IMGVEC_KERNEL(name) \
-    static const bool imgvec_sim_##name = imgvec_sim::add(#name, imgvec_sim::Entry<&name>::run, imgvec_sim::Entry<&name>::kinds(), false);
-#define IMGVEC_KERNEL_SYNC(name) \
-    static const bool imgvec_sim_##name = imgvec_sim::add(#name, imgvec_sim::Entry<&name>::run, imgvec_sim::Entry<&name>::kinds(), true);
+#define IMGVEC_SIM_ADD(name, syncs) \
+    static const bool imgvec_sim_##name = imgvec_sim::add(#name, imgvec_sim::Entry<&name>::run, imgvec_sim::Entry<&name>::kinds(), syncs);
+#define IMGVEC_KERNEL(name) IMGVEC_SIM_ADD(name, false)
+#define IMGVEC_KERNEL_SYNC(name) IMGVEC_SIM_ADD(name, true)

@@ -58,6 +58,7 @@ static void work(Stream *s) {
         Op op = std::move(s->queue.front());
         s->queue.pop_front();
         execute(lk, w, s, op);
+        if (w->dead) break; // it may have been dropped
         if (op.record) op.record->when = std::chrono::steady_clock::now();
         if (op.inflight) --*op.inflight;
         s->completed = op.who->seq;

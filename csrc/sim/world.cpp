@@ -9,6 +9,7 @@ namespace sim {
 
 std::mutex g;
 static World *present = nullptr; // older ones stay in memory: late threads still hold them
+static std::set<const Context *> old_contexts;
 
 std::string device_uuid(int physical); // driver.cpp
 
@@ -62,6 +63,8 @@ World *world() {
     }
     return present;
 }
+
+bool of_old_world(const Context *c) { return old_contexts.count(c) > 0; }
 
 std::string name(const Device *d) { return "cuda:" + std::to_string(d->ordinal); }
 
@@ -132,6 +135,7 @@ int replace_world(int devices, std::string *report) {
     if (!old) return 0;
     *report = tell(left_over(old));
     old->dead = true;
+    old_contexts.insert(old->contexts.begin(), old->contexts.end());
     for (auto &[handle, s] : old->streams) {
         s->ending = true;
         s->work.notify_all();
