@@ -220,7 +220,7 @@ func TestClosingADeviceThatHangsDoesNotBlock(t *testing.T) {
 		return errors.Join(firstError(w.start, w.done.Synchronize, w.check), w.free())
 	})
 	sim.Release()
-	<-waiting
+	_ = <-waiting
 	goleak.VerifyNone(t)
 }
 

@@ -260,8 +260,7 @@ func TestBytesAreCountedByPurpose(t *testing.T) {
 	if _, err := d.NewThread(); !errors.Is(err, imgvec.ErrClosed) {
 		t.Errorf("a thread of a closed device: %v", err)
 	}
-	var none *work = &work{}
-	if err := none.free(); err != nil {
+	if err := new(work).free(); err != nil {
 		t.Errorf("freeing nothing: %v", err)
 	}
 }
