@@ -21,7 +21,8 @@ type half struct {
 	variance  map[int]bool    // nodes that are part of one
 	captured  map[string]bool // names in bodies
 
-	halfSuffix, fullSuffix string
+	halfSuffix, fullSuffix string // of values
+	nodeSuffix             string // of nodes
 }
 
 // halfValue is one value of the graph.
@@ -176,12 +177,13 @@ func (v *halfValue) hasHalf() bool { return v.half || v.needHalf }
 // nameForms finds endings that no name of the file has.
 func (h *half) nameForms() {
 	g := &h.m.Graph
-	f16, f32 := freeSuffix{base: "_f16"}, freeSuffix{base: "_f32"}
+	f16, f32, cast := freeSuffix{base: "_f16"}, freeSuffix{base: "_f32"}, freeSuffix{base: "_cast"}
 	see := func(name string) { f16.see(name); f32.see(name) }
 	for name := range h.captured {
 		see(name)
 	}
 	for i := range g.Nodes {
+		cast.see(g.Nodes[i].Name)
 		for _, list := range [][]string{g.Nodes[i].Inputs, g.Nodes[i].Outputs} {
 			for _, name := range list {
 				see(name)
@@ -196,7 +198,7 @@ func (h *half) nameForms() {
 			see(list[i].Name)
 		}
 	}
-	h.halfSuffix, h.fullSuffix = f16.String(), f32.String()
+	h.halfSuffix, h.fullSuffix, h.nodeSuffix = f16.String(), f32.String(), cast.String()
 }
 
 // freeSuffix is base and as many underscores as make it an ending of no name.

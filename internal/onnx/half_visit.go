@@ -42,7 +42,7 @@ func (h *half) visitCast(n *halfNode) {
 	to := Elem(int32(n.node.IntAttr("to", 0)))
 	in := h.inputValue(n, 0)
 	switch {
-	case to != Float:
+	case to != Float || len(n.node.Inputs) != 1 || len(n.node.Outputs) != 1:
 		n.mode = modeAny
 		h.give(n, halfValue{elem: to, exact: in.exact})
 	case in.elem == Float && in.half, in.elem == Uint8, in.elem == Int8, in.elem == boolean, in.elem == Float16:

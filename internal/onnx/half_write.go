@@ -73,8 +73,18 @@ func (w *halfWriter) span(start, end int64) {
 
 func (w *halfWriter) field(f field) { w.span(f.tag, f.end) }
 
+// cast writes a Cast of a name that no node has, as ONNX Runtime wants it.
 func (w *halfWriter) cast(from, to string, elem Elem) {
-	w.bytes(appendMessage(nil, graphNode, nodeProto("Cast", to, []string{from}, []Attr{Int("to", int64(elem))})))
+	w.castNamed(to+w.nodeSuffix, from, to, elem)
+}
+
+func (w *halfWriter) castNamed(name, from, to string, elem Elem) {
+	n := appendString(appendString(nil, nodeInput, from), nodeOutput, to)
+	if name != "" {
+		n = appendString(n, nodeName, name)
+	}
+	n = appendString(n, nodeOp, "Cast")
+	w.bytes(appendMessage(nil, graphNode, appendMessage(n, nodeAttribute, Int("to", int64(elem)).proto())))
 }
 
 // casts writes what makes the other type of a value that was just made, where that is needed.
@@ -95,11 +105,7 @@ func (w *halfWriter) node(n *halfNode) {
 	case n.node.Op == "Constant" && w.constantNode(n.node):
 		return
 	case n.mode == modeCast:
-		out := ""
-		if len(outputs) > 0 {
-			out = outputs[0]
-		}
-		w.bytes(appendMessage(nil, graphNode, nodeProto("Cast", out, inputs, []Attr{Int("to", int64(Float16))})))
+		w.castNamed(n.node.Name, inputs[0], outputs[0], Float16)
 	case inputs == nil && outputs == nil:
 		w.field(n.node.at)
 	default:
@@ -176,7 +182,7 @@ func (w *halfWriter) constantNode(n *Node) bool {
 	value.message(attrTensor, w.halfTensor(v.constant, ""))
 	node := &halfWriter{half: w.half}
 	name := w.halfName(n.Outputs[0])
-	node.bytes(appendString(appendString(appendString(nil, nodeOutput, name), nodeName, name), nodeOp, "Constant"))
+	node.bytes(appendString(appendString(appendString(nil, nodeOutput, name), nodeName, name+w.nodeSuffix), nodeOp, "Constant"))
 	node.message(nodeAttribute, value)
 	w.message(graphNode, node)
 	return !v.needFull
