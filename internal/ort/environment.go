@@ -20,4 +20,5 @@ var process struct {
 	started     bool
 	environment Environment
 	plugin      plugin
+	gpu         map[GPUProvider]GPULibraries // those that started
 }

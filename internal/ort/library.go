@@ -46,8 +46,29 @@ const pluginFile = "libonnxruntime_providers_openvino_plugin.so"
 var pluginNeeds = []string{"libopenvino.so.*", "libopenvino_intel_cpu_plugin.so", "libopenvino_onnx_frontend.so.*", "libtbb.so.12"}
 
 // findCore looks for the library in dir (a file or folder that an option names; "" for none), the environment's
-// variables and the usual folders. Where it is in none, Path is the soname, for the loader to try.
+// variables and the usual folders. Where it is in none, Path is the soname, for the loader to try. Where nothing is named
+// and this machine may have a GPU, the build for GPUs comes before the CPU's, otherwise after it.
 func findCore(dir string) (home.Found, error) {
+	if dir != "" || named() {
+		return findCPUCore(dir)
+	}
+	gpu, err := findGPUCore()
+	first := gpuPossible(driverFiles)
+	if first && err == nil {
+		return gpu, nil
+	}
+	cpu, cause := findCPUCore("")
+	if err == nil && (cause != nil || cpu.By == byLoader) {
+		gpu.Tried = append(cpu.Tried, gpu.Tried...)
+		return gpu, nil
+	}
+	if first {
+		cpu.Tried = append(gpu.Tried, cpu.Tried...)
+	}
+	return cpu, cause
+}
+
+func findCPUCore(dir string) (home.Found, error) {
 	found, err := coreSearch(dir).Find()
 	if err == nil {
 		err = home.Check(found.Path)
@@ -95,6 +116,12 @@ func findPlugin(core, dir string) (home.Found, error) {
 	if filepath.IsAbs(core) {
 		search.Explicit = filepath.Dir(core)
 		found, err = search.Find()
+	}
+	if found.Path == "" && dir != "" && filepath.Base(filepath.Dir(core)) == kindGPU {
+		tried := found.Tried
+		search.Explicit = filepath.Join(filepath.Dir(core), "..", kind) // our own layout, named as a whole
+		found, err = search.Find()
+		found.Tried = append(tried, found.Tried...)
 	}
 	if found.Path == "" {
 		tried := found.Tried
