@@ -86,7 +86,7 @@ void start(Fiber *f, void (*body)(void *), void *arg) {
     f->arg = arg;
     f->ended = false;
 #if defined(__x86_64__)
-    auto top = reinterpret_cast<void **>(f->stack + f->size) - 2; // enter begins with the alignment that a call gives
+    auto top = reinterpret_cast<void **>(f->stack + f->size) - 1; // enter begins 8 bytes off 16, as behind a call
     *top-- = nullptr;
     *top = reinterpret_cast<void *>(enter);
     f->here.sp = top - 6;
