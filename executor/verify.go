@@ -2,11 +2,8 @@ package executor
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
@@ -21,8 +18,11 @@ const sameFeatures = 0.99999
 type VerifyOptions struct {
 	Preprocess preprocess.Options
 	LibraryDir string // where ONNX Runtime lies; "": the usual places
+	CacheDir   string // as Options has it
 	// DryRun measures without writing anything into the model's folder.
 	DryRun bool
+	// Log gets what a person should know at once, such as that an engine is built for a GPU, which takes minutes. May be nil.
+	Log func(string)
 }
 
 // VerifyReport is what Verify found.
@@ -36,7 +36,7 @@ type VerifyReport struct {
 	Reference VerifyReference
 }
 
-// VerifySkip is a provider and precision that could not be measured.
+// VerifySkip is a provider and precision that could not be measured; no precision: in none.
 type VerifySkip struct {
 	Provider  string
 	Precision imgvec.Precision
@@ -73,12 +73,17 @@ func candidates(reference imgvec.Precision) []candidate {
 	return []candidate{{cpu.OpenVINO, imgvec.FP32}, {cpu.OpenVINO, imgvec.BF16}}
 }
 
-// Verify measures how well each execution provider of this machine keeps the model's features at each precision: the
-// cosine to fp32 on ONNX Runtime's own CPU provider, over model.ReferencePictures; to int8 on it where the model is
-// quantised. The cosines are recorded in the model's folder, where Open finds them when it chooses a precision. It also computes the folder's reference picture
-// anew and compares its pixels and its features; a difference is no error but stands in the report.
+// Verify measures how well each execution provider of this machine keeps the model's features at each precision, on the
+// CPU and on the first GPU: the cosine to fp32 on ONNX Runtime's own CPU provider, over model.ReferencePictures; to int8
+// on it where the model is quantised. The cosines are recorded in the model's folder, where Open finds them when it
+// chooses a precision. It also computes the folder's reference picture anew and compares its pixels and its features; a
+// difference is no error but stands in the report.
 func Verify(ctx context.Context, m *model.Model, opts VerifyOptions) (VerifyReport, error) {
-	v := &verification{m: m, opts: opts}
+	return verify(ctx, m, opts, realGPUs())
+}
+
+func verify(ctx context.Context, m *model.Model, opts VerifyOptions, g gpus) (VerifyReport, error) {
+	v := &verification{m: m, opts: opts, gpus: g}
 	v.report.Model = m.Name
 	err := v.run(ctx)
 	if err != nil {
@@ -90,6 +95,7 @@ func Verify(ctx context.Context, m *model.Model, opts VerifyOptions) (VerifyRepo
 type verification struct {
 	m      *model.Model
 	opts   VerifyOptions
+	gpus   gpus
 	report VerifyReport
 
 	pictures  [][]byte
@@ -113,6 +119,9 @@ func (v *verification) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := v.measureGPU(ctx, precision); err != nil {
+		return err
+	}
 	return v.compareReference()
 }
 
@@ -134,9 +143,12 @@ func (v *verification) prepare(ctx context.Context) error {
 	return nil
 }
 
-// measure runs the pictures through one session and tells its precision. The first one is the reference, and must work.
+// measure runs the pictures through one session on the CPU and tells its precision. The first one is the reference, and
+// must work.
 func (v *verification) measure(ctx context.Context, c candidate) (imgvec.Precision, error) {
-	features, info, err := v.features(ctx, c)
+	backend, err := cpu.Open(ctx, v.m.Path, v.m.Spec, cpu.Options{
+		Provider: c.provider, Precision: c.precision, Streams: 1, LibraryDir: v.opts.LibraryDir,
+	})
 	if err != nil {
 		lacking := errors.Is(err, imgvec.ErrPrecision) || errors.Is(err, imgvec.ErrNoDevice) || errors.Is(err, imgvec.ErrNoRuntime)
 		if v.reference == nil || !lacking {
@@ -145,7 +157,17 @@ func (v *verification) measure(ctx context.Context, c candidate) (imgvec.Precisi
 		v.report.Skipped = append(v.report.Skipped, VerifySkip{c.provider, c.precision, err.Error()})
 		return "", nil
 	}
-	found := model.Cosine{Provider: c.provider, Version: version(c.provider, info), Precision: info.Precision, Pictures: len(v.pictures), Min: 1}
+	features, err := v.features(ctx, backend, cpuBatch)
+	if err != nil {
+		return "", err
+	}
+	info := backend.Info()
+	return info.Precision, v.add(features, model.Cosine{Provider: c.provider, Version: version(c.provider, info), Precision: info.Precision})
+}
+
+// add compares the features with the reference's, and records what came of it.
+func (v *verification) add(features []float32, found model.Cosine) error {
+	found.Pictures, found.Min = len(v.pictures), 1
 	if v.reference == nil {
 		v.reference, v.version = features, found.Version
 	}
@@ -156,21 +178,14 @@ func (v *verification) measure(ctx context.Context, c candidate) (imgvec.Precisi
 	}
 	v.report.Cosines = append(v.report.Cosines, found)
 	if v.opts.DryRun {
-		return info.Precision, nil
+		return nil
 	}
-	return info.Precision, v.m.Record(found)
+	return v.m.Record(found)
 }
 
-// features are those of all pictures in one kind of session.
-func (v *verification) features(ctx context.Context, c candidate) (features []float32, info cpu.Info, err error) {
-	backend, err := cpu.Open(ctx, v.m.Path, v.m.Spec, cpu.Options{
-		Provider: c.provider, Precision: c.precision, Streams: 1, LibraryDir: v.opts.LibraryDir,
-	})
-	if err != nil {
-		return nil, info, err
-	}
+// features are those of all pictures, step of them at a time. It closes the backend.
+func (v *verification) features(ctx context.Context, backend imgvec.Backend, step int) (features []float32, err error) {
 	defer func() { err = errors.Join(err, backend.Close()) }()
-	step := cpuBatch
 	if most := v.m.Spec.MaxBatch; most > 0 {
 		step = min(step, most)
 	}
@@ -180,74 +195,16 @@ func (v *verification) features(ctx context.Context, c candidate) (features []fl
 		to := min(from+step, len(v.pictures))
 		batch, err := imgvec.NewBatch(v.m.Spec, v.crops[from*size:to*size], features[from*dim:to*dim])
 		if err != nil {
-			return nil, info, err
+			return nil, err
 		}
 		batch.SetLen(to - from)
 		if err := backend.Run(ctx, batch); err != nil {
-			return nil, info, err
+			return nil, err
 		}
 	}
-	return features, backend.Info(), nil
+	return features, nil
 }
 
 func (v *verification) row(features []float32, i int) []float32 {
 	return features[i*v.m.Spec.Dim : (i+1)*v.m.Spec.Dim]
-}
-
-// compareReference checks the folder's reference picture, or writes it where there is none.
-func (v *verification) compareReference() error {
-	if r := v.m.Manifest.Reference; r != nil {
-		if r.Image < 0 || r.Image >= len(v.pictures) || len(r.Features) != v.m.Spec.Dim {
-			return fmt.Errorf("%w: the manifest's reference (picture %d, %d features) fits neither this program nor the model",
-				imgvec.ErrModel, r.Image, len(r.Features))
-		}
-		v.report.Reference = VerifyReference{
-			Recorded: true,
-			CropSame: r.CropSHA256 == v.cropHash(r.Image),
-			Cosine:   cosine(r.Features, v.row(v.reference, r.Image)),
-		}
-		return nil
-	}
-	v.report.Reference = VerifyReference{CropSame: true, Cosine: 1}
-	if v.opts.DryRun {
-		return nil
-	}
-	return v.m.RecordReference(model.Reference{
-		Image: 0, ImageSHA256: hash(v.pictures[0]), CropSHA256: v.cropHash(0),
-		Features: v.row(v.reference, 0), Provider: cpu.CPU, Version: v.version,
-	})
-}
-
-func (v *verification) cropHash(i int) string {
-	size := v.m.Spec.ImageLen()
-	return hash(v.crops[i*size : (i+1)*size])
-}
-
-func hash(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// version is that of the library that the provider belongs to.
-func version(provider string, info cpu.Info) string {
-	if provider == cpu.OpenVINO {
-		return info.Versions["openvino"]
-	}
-	return info.Versions["onnxruntime"]
-}
-
-// cosine of the angle between two vectors. Two vectors of zeros are alike; a zero and another one are not.
-func cosine(a, b []float32) float64 {
-	var ab, aa, bb float64
-	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
-		ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
-	}
-	switch {
-	case aa == 0 && bb == 0:
-		return 1
-	case aa == 0 || bb == 0:
-		return 0
-	}
-	return ab / math.Sqrt(aa*bb)
 }
