@@ -32,6 +32,15 @@ func (r *registry) add(m *cuda.PinnedMemory) {
 
 // find gives the page-locked view of mem; ok is false where not all of it was registered.
 func (r *registry) find(mem []byte) (view cuda.Pinned, ok bool) {
+	a, ok := r.around(mem)
+	if !ok {
+		return cuda.Pinned{}, false
+	}
+	return a.memory.Part(int(address(mem)-a.start), len(mem)), true
+}
+
+// around is the area that holds all of mem.
+func (r *registry) around(mem []byte) (a area, ok bool) {
 	start := address(mem)
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -40,9 +49,9 @@ func (r *registry) find(mem []byte) (view cuda.Pinned, ok bool) {
 		i--
 	}
 	if i < 0 || start+uintptr(len(mem)) > r.areas[i].end {
-		return cuda.Pinned{}, false
+		return area{}, false
 	}
-	return r.areas[i].memory.Part(int(start-r.areas[i].start), len(mem)), true
+	return r.areas[i], true
 }
 
 // free unlocks all.

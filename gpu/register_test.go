@@ -13,7 +13,7 @@ func TestRegistryFindsWhatItHolds(t *testing.T) {
 		{100, 200, true}, {150, 160, true}, {300, 400, true}, {399, 400, true},
 		{0, 50, false}, {90, 150, false}, {150, 250, false}, {200, 210, false}, {250, 260, false}, {350, 401, false}, {500, 600, false},
 	} {
-		if _, ok := r.find(mem[c.from:c.to]); ok != c.want {
+		if _, ok := r.around(mem[c.from:c.to]); ok != c.want {
 			t.Errorf("bytes %d to %d: found %v", c.from, c.to, ok)
 		}
 	}
