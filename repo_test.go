@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"internal/crops":           {"preprocess"},
 	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
 	"csrc":                     {},
-	"csrc/...":                 {"csrc"},
+	"csrc/...":                 {"csrc", "internal/float16"},
 	"preprocess":               {"csrc", "preprocess/internal/..."},
 	"preprocess/...":           {"csrc", "preprocess/internal/..."},
 	"cpu":                      {"internal/ort", "internal/float16", "csrc"},
