@@ -26,7 +26,8 @@ struct Thread {
     Fiber *fiber;
     dim3 index;
 };
-// Block is what a stream's thread keeps to run blocks in.
+// Block is what a stream's thread runs blocks in. Kernels take one and give it back, so that there are no more than
+// kernels ever ran at once.
 struct Block {
     std::vector<Thread> threads; // with fibers for as many as were ever needed
     unsigned n = 0, now = 0;
@@ -37,10 +38,27 @@ struct Block {
     alignas(256) unsigned char shared[SHARED];
     std::string trouble;
 };
-static Block &block() {
-    static thread_local Block *b = nullptr; // never freed: a thread for each stream, and few of them
-    if (!b) b = new Block;
-    return *b;
+static thread_local Block *mine;
+static Block &block() { return *mine; }
+
+static std::mutex pool;
+static std::vector<Block *> &spare() {
+    static auto all = new std::vector<Block *>;
+    return *all;
+}
+static void take_block() {
+    std::lock_guard<std::mutex> lk(pool);
+    if (spare().empty()) {
+        mine = new Block;
+        return;
+    }
+    mine = spare().back();
+    spare().pop_back();
+}
+static void give_block() {
+    std::lock_guard<std::mutex> lk(pool);
+    spare().push_back(mine);
+    mine = nullptr;
 }
 
 static void body(void *arg) {
@@ -108,6 +126,7 @@ static void run_plain(Block &b) {
 }
 
 int run_grid(const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_t *args, std::string *why) {
+    take_block();
     Block &b = block();
     b.kernel = k;
     b.args = args;
@@ -122,7 +141,8 @@ int run_grid(const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_
                 k->syncs ? run_fibers(b) : run_plain(b);
             }
     *why = b.trouble;
-    return b.trouble.empty() ? OK : LAUNCH_FAILED;
+    give_block();
+    return why->empty() ? OK : LAUNCH_FAILED;
 }
 
 static void meet(Thread::State at, const char *what) {
