@@ -50,11 +50,7 @@ func printMachine(to io.Writer, m measure.Machine) error {
 	fmt.Fprintf(w, "imgvec\t%s, %s\n", version, m.System)
 	fmt.Fprintf(w, "home\t%s%s\n", m.Home.Path, map[bool]string{false: " (not there: run imgvec setup)"}[m.Home.Exists])
 	printCPU(w, m.CPU)
-	gpu := "usable"
-	if !m.GPU.Usable {
-		gpu = "not usable: " + m.GPU.Error
-	}
-	fmt.Fprintf(w, "GPU\t%s\n", gpu)
+	printGPU(w, m.GPU)
 	for _, d := range m.Decoders {
 		text := strings.TrimSpace(d.Library + " " + d.Version)
 		if d.Path != "" {
@@ -80,7 +76,7 @@ func printMachine(to io.Writer, m measure.Machine) error {
 // autoText says what auto chooses on this machine. A model whose features suffer from a precision does not get it.
 func autoText(c measure.Auto) string {
 	reason := strings.TrimPrefix(c.Reason, string(c.Precision)+": ")
-	text := fmt.Sprintf("device %s, precision %s (%s)", c.Device, c.Precision, reason)
+	text := fmt.Sprintf("device %s, provider %s, precision %s (%s)", c.Device, c.Provider, c.Precision, reason)
 	if c.Precision != imgvec.FP32 {
 		text += "; fp32 for a model whose recorded cosine is under 0.999"
 	}

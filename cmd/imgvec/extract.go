@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,6 +99,9 @@ func (f *extractFlags) check() error {
 type engineFlags struct {
 	model, modelOutput, device, precision string
 	batch, workers                        int
+	provider, cacheDir                    string
+	providerOptions                       []string // KEY=VALUE
+	deviceTimeout                         time.Duration
 	exif, gray16                          string
 	maxPixels                             int
 	maxBytes, decodeMemory                size
@@ -105,9 +109,11 @@ type engineFlags struct {
 }
 
 func (f *engineFlags) options() executor.Options {
+	session, _ := f.session() // check has seen its error
 	return executor.Options{
-		Device: f.device, Precision: imgvec.Precision(f.precision), Batch: f.batch,
-		Workers: f.workers, Deterministic: f.deterministic, Normalize: f.normalize, Preprocess: f.preprocessing(),
+		Device: f.device, Precision: imgvec.Precision(f.precision), Batch: f.batch, Workers: f.workers,
+		Provider: f.provider, Session: session, CacheDir: f.cacheDir, DeviceTimeout: f.deviceTimeout,
+		Deterministic: f.deterministic, Normalize: f.normalize, Preprocess: f.preprocessing(),
 	}
 }
 

@@ -196,7 +196,8 @@ func (x *extraction) end() error {
 	return nil
 }
 
-// warnings is a log handler that shows what happens during the run; what was known before stands in the summary.
+// warnings is a log handler that shows what happens while it happens; what was known before stands in the summary. While
+// the model is loaded it is what takes long: an engine that is built for a GPU.
 type warnings struct {
 	slog.Handler
 	to *extraction
@@ -204,7 +205,7 @@ type warnings struct {
 
 // Enabled takes warnings and worse.
 func (w *warnings) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && w.to.ex != nil
+	return level >= slog.LevelWarn
 }
 
 // Handle prints one line.

@@ -206,6 +206,9 @@ func (a *app) pull(ctx context.Context, name string, log func(string)) (*model.M
 	return model.Pull(ctx, name, model.PullOptions{Progress: show.at, Log: func(line string) { show.end(); log(line) }})
 }
 
+// log prints a line for a person.
+func (a *app) log(line string) { fmt.Fprintln(a.stderr, line) }
+
 // installed says so, and measures the precisions where this machine can.
 func (a *app) installed(ctx context.Context, m *model.Model) error {
 	fmt.Fprintf(a.stderr, "%s is installed in %s\n", m.Name, m.Dir)
@@ -248,8 +251,8 @@ func (a *app) modelVerify() *cobra.Command {
 		Use:   "verify NAME",
 		Short: "Measure and record how well each precision of this machine keeps a model's features",
 		Long: `Measure how well each execution provider and precision of this machine keeps a model's features: the cosine to fp32, over
-pictures that the project draws. It is recorded in the model's folder, and --precision auto goes by it. The folder's
-reference picture is computed anew and compared.`,
+pictures that the project draws, on the CPU and on the first GPU. It is recorded in the model's folder, and --precision
+auto goes by it. The folder's reference picture is computed anew and compared. With TensorRT the first time takes minutes.`,
 		Example:           "  imgvec model verify resnet50",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: modelNames,
@@ -258,7 +261,7 @@ reference picture is computed anew and compared.`,
 			if err != nil {
 				return err
 			}
-			report, err := executor.Verify(cmd.Context(), m, executor.VerifyOptions{DryRun: dry})
+			report, err := executor.Verify(cmd.Context(), m, executor.VerifyOptions{DryRun: dry, Log: a.log})
 			if err != nil {
 				return err
 			}
@@ -279,7 +282,8 @@ func (a *app) printVerification(r executor.VerifyReport) {
 		fmt.Fprintf(a.stderr, "  %s\n", cosineText(c))
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(a.stderr, "  %s %s: %s\n", s.Provider, s.Precision, s.Reason)
+		name := strings.TrimSpace(s.Provider + " " + string(s.Precision))
+		fmt.Fprintf(a.stderr, "  %s: not measured: %s\n", name, oneLine(plain(s.Reason)))
 	}
 	switch ref := r.Reference; {
 	case !ref.Recorded:

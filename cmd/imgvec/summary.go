@@ -40,9 +40,10 @@ func (x *extraction) summary() {
 	fmt.Fprint(x.stderr, b.String())
 }
 
-// expected tells whether a reason is no news: on most machines there is no GPU. The report and the doctor have it.
+// expected tells whether a reason is no news: on most machines there is no GPU. The report and the doctor have it. That
+// a GPU is there and does not run the model is news.
 func (x *extraction) expected(reason string) bool {
-	return strings.HasPrefix(reason, "device auto") && strings.Contains(reason, imgvec.ErrNoDevice.Error())
+	return strings.HasPrefix(reason, "device auto chose the CPU: ") && strings.Contains(reason, imgvec.ErrNoDevice.Error())
 }
 
 func (x *extraction) outputSize() string {

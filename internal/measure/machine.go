@@ -28,12 +28,6 @@ type Home struct {
 	ByEnv  bool   `json:"by_env"` // IMGVEC_HOME names it
 }
 
-// GPU is what is known of GPUs.
-type GPU struct {
-	Usable bool   `json:"usable"`
-	Error  string `json:"error,omitempty"`
-}
-
 // Model is one installed model.
 type Model struct {
 	Name    string         `json:"name"`
@@ -46,6 +40,7 @@ type Model struct {
 // Auto is what --device auto and --precision auto choose for a model that holds its accuracy.
 type Auto struct {
 	Device    imgvec.DeviceKind `json:"device"`
+	Provider  string            `json:"provider"` // as --provider has it; on a CPU "openvino" or "cpu"
 	Precision imgvec.Precision  `json:"precision"`
 	Reason    string            `json:"reason"`
 }
@@ -60,8 +55,16 @@ func Look() Machine {
 	for _, name := range model.Installed() {
 		m.Models = append(m.Models, lookModel(name))
 	}
-	m.Auto = Auto{Device: imgvec.DeviceCPU, Precision: m.CPU.Precision, Reason: m.CPU.Reason}
+	m.Auto = choose(m.CPU, m.GPU)
 	return m
+}
+
+// choose is what auto takes: GPUs where there are any.
+func choose(c CPU, g GPU) Auto {
+	if g.Usable {
+		return Auto{imgvec.DeviceCUDA, g.Provider, g.Precision, gpuReason(g)}
+	}
+	return Auto{imgvec.DeviceCPU, c.Provider, c.Precision, c.Reason}
 }
 
 func lookModel(name string) Model {

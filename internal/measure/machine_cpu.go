@@ -11,9 +11,11 @@ type CPU = cpu.Report
 
 func lookCPU() CPU { return cpu.Probe("") }
 
-// Verified tells whether the model's folder has the cosine that --precision auto goes by on this machine: that of the
-// precision it would choose, measured with this version of the provider.
-func Verified(m *model.Model) bool {
+// Verified tells whether the model's folder has the cosines that --precision auto goes by on this machine.
+func Verified(m *model.Model) bool { return verifiedOnCPU(m) && verifiedOnGPU(m, lookGPU()) }
+
+// verifiedOnCPU: that of the precision it would choose, measured with this version of the provider.
+func verifiedOnCPU(m *model.Model) bool {
 	r := cpu.Probe("")
 	if r.Precision == imgvec.BF16 && r.OpenVINO.Usable {
 		_, ok := m.CosineAt(cpu.OpenVINO, r.OpenVINO.Version, imgvec.BF16)
