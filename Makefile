@@ -83,7 +83,7 @@ nocgo: ## the twins: everything compiles without cgo, and for the other platform
 
 # The simulated GPU driver of the tests: its own sources, and the kernels compiled for the host.
 SIM := .cache/sim/libcuda.so.1
-SIM_FLAGS := -std=c++17 -O2 -g -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra \
+SIM_FLAGS := -std=c++17 -O2 -g -U_FORTIFY_SOURCE -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra \
 	-Wno-missing-field-initializers -Icsrc/sim -Icsrc/sim/include -Icsrc
 SIM_OBJECTS := $(patsubst csrc/%,.cache/sim/%.o,$(wildcard csrc/kernels.cu csrc/sim/*.cpp csrc/sim/*.cu))
 

@@ -73,7 +73,7 @@ static bool host_side(Call &c, Side &s, size_t n, Wait wait, bool write) {
 // operation of the driver writes there meanwhile.
 struct Watch {
     bool source = false, destination = false;
-    uint64_t before = 0;
+    uint64_t sum = 0;
 };
 static Watch watch(Call &c, const Side &dst, const Side &src, size_t n, Wait wait) {
     Watch now;
@@ -81,13 +81,13 @@ static Watch watch(Call &c, const Side &dst, const Side &src, size_t n, Wait wai
     now.source = src.host() && !pending(c.w, src.span, src.p, n, true);
     now.destination = dst.host() && !pending(c.w, dst.span, dst.p, n, false);
     c.lk.unlock(); // the memory is the caller's
-    if (now.source) now.before = sum(src.p, n);
+    if (now.source) now.sum = sum(src.p, n);
     if (now.destination) memset(reinterpret_cast<void *>(dst.p), POISON, n);
     c.lk.lock();
     return now;
 }
 
-static int carry_out(World *w, Side dst, Side src, size_t n, Watch watched) {
+static int carry_out(World *w, Side dst, Side src, size_t n, Watch before) {
     const std::string &what = running()->what;
     {
         Lock lk(g);
@@ -97,9 +97,12 @@ static int carry_out(World *w, Side dst, Side src, size_t n, Watch watched) {
         }
         if (src.span) check_written(w, src.span, src.p, n, false, what);
     }
-    bool changed = watched.source && sum(src.p, n) != watched.before;
-    bool written = watched.destination && !still_poison(dst.p, n);
-    memmove(reinterpret_cast<void *>(dst.p), reinterpret_cast<void *>(src.p), n);
+    bool changed = false, written = false;
+    watched(what.c_str(), [&] {
+        changed = before.source && sum(src.p, n) != before.sum;
+        written = before.destination && !still_poison(dst.p, n);
+        memmove(reinterpret_cast<void *>(dst.p), reinterpret_cast<void *>(src.p), n);
+    });
     Lock lk(g);
     if (changed) violate(w, "the program changed the source of %s before the copy came to it", what.c_str());
     if (written) violate(w, "the program wrote to the destination of %s before the copy came to it", what.c_str());
@@ -113,12 +116,12 @@ static int copy(Call &c, Side dst, Side src, bool dst_host, bool src_host, size_
     if (!(src_host ? host_side(c, src, n, wait, false) : device_side(c, src, n))) return c.code;
     Stream *s = c.stream(handle);
     if (!s) return c.code;
-    Watch watched = watch(c, dst, src, n, wait);
+    Watch before = watch(c, dst, src, n, wait);
     if (c.w->dead) return CONTEXT_IS_DESTROYED;
     Op op;
     op.copy = true;
     op.fail = async_fault(c.w, c.ctx->device, "copy");
-    op.body = [=, w = c.w] { return carry_out(w, dst, src, n, watched); };
+    op.body = [=, w = c.w] { return carry_out(w, dst, src, n, before); };
     WhoPtr who = submit(c.w, s, std::move(op), c.what);
     if (src.span) note(c.w, src.span, src.p, n, false, who);
     if (dst.span) note(c.w, dst.span, dst.p, n, true, who);

@@ -125,7 +125,16 @@ static void run_plain(Block &b) {
             for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++) b.kernel->run(b.args);
 }
 
-int run_grid(const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_t *args, std::string *why) {
+static void run_blocks(Block &b, size_t shared) {
+    for (blockIdx.z = 0; blockIdx.z < gridDim.z; blockIdx.z++)
+        for (blockIdx.y = 0; blockIdx.y < gridDim.y; blockIdx.y++)
+            for (blockIdx.x = 0; blockIdx.x < gridDim.x && b.trouble.empty(); blockIdx.x++) {
+                memset(b.shared, POISON, shared);
+                b.kernel->syncs ? run_fibers(b) : run_plain(b);
+            }
+}
+
+int run_grid(World *w, const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_t *args, std::string *why) {
     take_block();
     Block &b = block();
     b.kernel = k;
@@ -134,15 +143,15 @@ int run_grid(const Kernel *k, Dims grid, Dims size, size_t shared, const uint64_
     b.trouble.clear();
     gridDim = {grid.x, grid.y, grid.z};
     blockDim = {size.x, size.y, size.z};
-    for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
-        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
-            for (blockIdx.x = 0; blockIdx.x < grid.x && b.trouble.empty(); blockIdx.x++) {
-                memset(b.shared, POISON, shared);
-                k->syncs ? run_fibers(b) : run_plain(b);
-            }
+    uintptr_t address = 0;
+    bool whole = survived(k->name.c_str(), [&] { run_blocks(b, shared); }, &address);
+    b.running = false;
     *why = b.trouble;
     give_block();
-    return why->empty() ? OK : LAUNCH_FAILED;
+    if (whole) return why->empty() ? OK : LAUNCH_FAILED;
+    Lock lk(g);
+    *why = "bad address " + hex(address) + ": " + place(w, address);
+    return ILLEGAL_ADDRESS;
 }
 
 static void meet(Thread::State at, const char *what) {

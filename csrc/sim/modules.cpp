@@ -189,7 +189,7 @@ static int carry_out(World *w, const Kernel *k, Dims grid, Dims block, size_t sh
         }
     }
     std::string why;
-    int code = run_grid(k, grid, block, shared, args.data(), &why);
+    int code = run_grid(w, k, grid, block, shared, args.data(), &why);
     Lock lk(g);
     if (code) violate(w, "%s: %s", what.c_str(), why.c_str());
     for (auto &a : used)

@@ -247,6 +247,12 @@ void host_access(World *w, Span *s, uintptr_t lo, size_t n, bool write);
 void mark_written(Span *s, uintptr_t lo, size_t n);
 void check_written(World *w, const Span *s, uintptr_t lo, size_t n, bool some, const std::string &what);
 
+// ---- faults ----
+
+void watched(const char *what, const std::function<void()> &f); // says what it was where f ends the process
+bool survived(const char *what, const std::function<void()> &f, uintptr_t *address);
+std::string place(World *w, uintptr_t p);
+
 // ---- kernels ----
 
 struct Kernel {
@@ -258,6 +264,6 @@ const Kernel *kernel(const std::string &name);
 struct Dims {
     unsigned x, y, z;
 };
-int run_grid(const Kernel *k, Dims grid, Dims block, size_t shared, const uint64_t *args, std::string *why);
+int run_grid(World *w, const Kernel *k, Dims grid, Dims block, size_t shared, const uint64_t *args, std::string *why);
 
 } // namespace sim

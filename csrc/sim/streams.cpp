@@ -224,7 +224,7 @@ API int cuLaunchHostFunc(void *handle, void (*fn)(void *), void *data) {
     op.fail = async_fault(c.w, c.ctx->device, "hostfunc");
     op.hang = hangs(c.w, c.ctx->device);
     op.body = [=] {
-        fn(data);
+        watched("a host function", [=] { fn(data); });
         return int(OK);
     };
     submit(c.w, s, std::move(op), "a host function");

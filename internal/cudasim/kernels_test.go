@@ -3,6 +3,7 @@
 package cudasim
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,6 +51,10 @@ func TestKernelsThatGoWrong(t *testing.T) {
 	t.Run("barrier", func(t *testing.T) {
 		failing(t, launchFailed, "sim_divergent", func(_ *machine, a uintptr) []uintptr { return []uintptr{a} }, "sim_divergent", "barrier")
 	})
+	t.Run("far behind the end", func(t *testing.T) {
+		failing(t, illegalAddress, "sim_overrun", func(_ *machine, a uintptr) []uintptr { return []uintptr{a, 64, 1} },
+			"sim_overrun", "bad address", " 0 bytes behind the end of device memory")
+	})
 	t.Run("freed", func(t *testing.T) {
 		failing(t, illegalAddress, "sim_add", func(m *machine, a uintptr) []uintptr {
 			gone := m.alloc(256)
@@ -72,6 +77,18 @@ func TestKernelsThatGoWrong(t *testing.T) {
 			return []uintptr{a, foreign, 8, 1}
 		}, "parameter 1", "cuda:1", "not of its context")
 	})
+}
+
+// TestFaultsOfTheProgramAreItsOwn: the handler that kernels need leaves Go's panics as they are.
+func TestFaultsOfTheProgramAreItsOwn(t *testing.T) {
+	failing(t, illegalAddress, "sim_overrun", func(_ *machine, a uintptr) []uintptr { return []uintptr{a, 64, 1} }, "bad address")
+	defer func() {
+		if err, is := recover().(error); !is || !strings.Contains(err.Error(), "nil pointer") {
+			t.Errorf("recovered %v", err)
+		}
+	}()
+	var nobody *machine
+	nobody.sim = nil
 }
 
 func TestWritesBeyondTheEnd(t *testing.T) {
