@@ -45,7 +45,7 @@ func (d *Device) AllocPinned(n int64, p Purpose) (*PinnedMemory, error) {
 // registered before, for any device, is registered once and unlocked by the last Free; memory that something else has
 // registered is taken as it is. Inside Do.
 func (d *Device) Register(mem []byte, p Purpose) (*PinnedMemory, error) {
-	ours, code := registrations.add(mem)
+	ours, code := registrations.add(d.dev, mem)
 	if code != 0 {
 		return nil, d.wrapCode("cuMemHostRegister", code)
 	}
@@ -99,7 +99,7 @@ var registrations registry
 
 type registry struct {
 	mu   sync.Mutex
-	uses map[registration]int
+	uses map[registration]*uses
 }
 
 type registration struct {
@@ -107,24 +107,37 @@ type registration struct {
 	len   int
 }
 
+// uses of one registration. It belongs to the context of the device that made it and ends with that, so that context is
+// retained for it: a device may be closed before the others that use the memory.
+type uses struct {
+	owner cu.Device
+	count int
+}
+
 // add registers mem or counts one more use of it. ours is false where something else has registered it.
-func (r *registry) add(mem []byte) (ours bool, code int) {
+func (r *registry) add(d cu.Device, mem []byte) (ours bool, code int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := registration{unsafe.SliceData(mem), len(mem)}
-	if r.uses[key] == 0 {
-		switch code := int(C.cuMemHostRegister_v2(unsafe.Pointer(key.start), C.size_t(key.len), portable)); code {
-		case 0:
-		case codeAlreadyRegistered:
-			return false, 0
-		default:
-			return false, code
-		}
+	if known := r.uses[key]; known != nil {
+		known.count++
+		return true, 0
+	}
+	switch code := int(C.cuMemHostRegister_v2(unsafe.Pointer(key.start), C.size_t(key.len), portable)); code {
+	case 0:
+	case codeAlreadyRegistered:
+		return false, 0
+	default:
+		return false, code
+	}
+	if _, err := d.RetainPrimaryCtx(); err != nil {
+		C.cuMemHostUnregister(unsafe.Pointer(key.start))
+		return false, codeOf(err)
 	}
 	if r.uses == nil {
-		r.uses = map[registration]int{}
+		r.uses = map[registration]*uses{}
 	}
-	r.uses[key]++
+	r.uses[key] = &uses{d, 1}
 	return true, 0
 }
 
@@ -133,9 +146,14 @@ func (r *registry) remove(mem []byte) (code int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := registration{unsafe.SliceData(mem), len(mem)}
-	if r.uses[key]--; r.uses[key] > 0 {
+	known := r.uses[key]
+	if known.count--; known.count > 0 {
 		return 0
 	}
 	delete(r.uses, key)
-	return int(C.cuMemHostUnregister(unsafe.Pointer(key.start)))
+	code = int(C.cuMemHostUnregister(unsafe.Pointer(key.start)))
+	if released := codeOf(known.owner.ReleasePrimaryCtx()); code == 0 {
+		code = released
+	}
+	return code
 }

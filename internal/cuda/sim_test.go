@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -317,8 +319,70 @@ func TestThreadRunsInOrderAndEndsWithItsQueue(t *testing.T) {
 	}
 }
 
+func TestAThreadThatIsEndedFromWithinAnswersEverybody(t *testing.T) {
+	machine(t, 1)
+	d, err := Open(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread, err := d.NewThread()
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, running := make(chan struct{}), make(chan struct{})
+	answers := make(chan error)
+	go func() { answers <- thread.Do(func() error { close(running); <-release; runtime.Goexit(); return nil }) }()
+	<-running
+	for range 2 {
+		go func() { answers <- thread.Do(func() error { return nil }) }()
+	}
+	for len(queued(thread)) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	for range 3 {
+		if err := <-answers; !errors.Is(err, errEnded) {
+			t.Errorf("answer: %v", err)
+		}
+	}
+	if err := thread.Do(func() error { return nil }); !errors.Is(err, imgvec.ErrClosed) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func queued(t *Thread) []call {
 	t.wake.L.Lock()
 	defer t.wake.L.Unlock()
 	return t.queue
+}
+
+func TestTheProjectsKernelsLoad(t *testing.T) {
+	machine(t, 1)
+	text, err := os.ReadFile("../../csrc/kernels.ptx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ptx := string(text)
+	names := regexp.MustCompile(`(?m)^\.visible \.entry (\w+)\(`).FindAllStringSubmatch(ptx, -1)
+	if len(names) == 0 {
+		t.Fatal("no kernels in the PTX")
+	}
+	on(t, 0, func(d *Device) error {
+		m, err := d.LoadModule(ptx)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, err := m.Kernel(name[1]); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := m.Kernel("no_such_kernel"); err == nil || !strings.Contains(err.Error(), "no_such_kernel") {
+			t.Errorf("a kernel that is not there: %v", err)
+		}
+		return m.Unload()
+	})
 }

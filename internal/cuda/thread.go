@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -52,13 +53,34 @@ func (t *Thread) run(ready chan<- error) {
 	bindThread(cpusOf(sysfs, t.device.info.NUMANode))
 	t.device.held.count("thread", 1)
 	ready <- nil
+	defer t.end()
 	for {
 		c, ok := t.next()
 		if !ok {
 			return
 		}
-		c.done <- c.f()
+		c.run()
 	}
+}
+
+// run answers the caller, also where f ends the goroutine, as a failing test does: nobody may wait for ever.
+func (c call) run() {
+	err := errEnded
+	defer func() { c.done <- err }()
+	err = c.f()
+}
+
+var errEnded = errors.New("the function ended its goroutine")
+
+// end answers what is still queued where the thread did not end by Close.
+func (t *Thread) end() {
+	t.Close()
+	t.wake.L.Lock()
+	defer t.wake.L.Unlock()
+	for _, c := range t.queue {
+		c.done <- errEnded
+	}
+	t.queue = nil
 }
 
 func (t *Thread) next() (call, bool) {
