@@ -188,11 +188,11 @@ func TestAutoFallsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	none := &machine{report: gpu.Report{Error: "no driver\nmore\n"}}
+	none := &machine{report: gpu.Report{Error: "no driver (tried a, b, c); get one\nmore\n"}}
 	bad := usable("cuda:0", "cuda:1")
 	bad.broken = map[string]error{"cuda:0": errors.New("too old"), "cuda:1": errors.New("too new")}
 	for want, m := range map[string]*machine{
-		"device auto chose the CPU: no driver": none, "device auto chose the CPU, since no GPU runs the model: too old": bad,
+		"device auto chose the CPU: no driver; get one": none, "device auto chose the CPU, since no GPU runs the model: too old": bad,
 	} {
 		opts := Options{Normalize: true}
 		o := opening{m: real, opts: opts, gpus: m.gpus(), config: opts.config(real.Spec)}

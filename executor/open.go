@@ -129,10 +129,14 @@ func remedy(err error) string {
 	return ""
 }
 
-// firstLine is a short form of an error: imgvec doctor has the whole.
+// firstLine is a short form of an error, without the paths that were tried: imgvec doctor has the whole.
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	text, _, _ = strings.Cut(text, "; tried:")
+	if before, rest, found := strings.Cut(text, " (tried "); found {
+		_, after, _ := strings.Cut(rest, ")")
+		text = before + after
+	}
 	return strings.TrimSuffix(text, ":")
 }
 
