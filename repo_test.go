@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/cuda":            {"csrc"},
 	"internal/cudasim":         {"internal/testdata"},
 	"internal/crops":           {"preprocess"},
+	"internal/kernelrun":       {"internal/cuda", "internal/cudasim", "csrc"},
 	"internal/measure":         {"executor", "preprocess", "dataset", "model", "cpu", "gpu"}, // it measures each stage alone too
 	"csrc":                     {},
 	"csrc/...":                 {"csrc", "internal/float16"},
