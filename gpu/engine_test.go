@@ -33,9 +33,16 @@ func (b *builder) open(dir string, built bool) error {
 	return os.WriteFile(filepath.Join(dir, "a.engine"), []byte("engine"), 0o644)
 }
 
-type lines struct{ all []string }
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
 
-func (l *lines) log(s string) { l.all = append(l.all, s) }
+func (l *lines) log(s string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, s)
+}
 
 func key(model string) engineKey {
 	return engineKey{Model: model, TensorRT: "10.15.1", Capability: "9.0", Driver: 13000, Options: map[string]string{"trt_fp16_enable": "1"}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/gpu"
@@ -62,7 +63,7 @@ func TestSimulatedLossAtEveryCall(t *testing.T) {
 	path, spec := tiny.Write(t, tiny.Options{})
 	cache := t.TempDir()
 	lost, finished := 0, false
-	for k := 1; !finished; k += 1 + k/20 {
+	for k := 1; !finished && k < 1<<16; k += 1 + k/20 {
 		sim := simulated(t, 1)
 		sim.Fail(cudasim.Fault{Call: "*", At: k, Code: deviceLost})
 		err := runOnce(t, path, spec, cache)
@@ -78,8 +79,8 @@ func TestSimulatedLossAtEveryCall(t *testing.T) {
 			t.Errorf("device lost at call %d: %s", k, v)
 		}
 	}
-	if lost < 20 {
-		t.Errorf("only %d calls lost the device: is anything under test?", lost)
+	if lost < 20 || !finished {
+		t.Errorf("%d calls lost the device, finished: %v", lost, finished)
 	}
 }
 
@@ -135,5 +136,28 @@ func TestSimulatedUnregisteredMemory(t *testing.T) {
 	}
 	if err := b.RunResident(t.Context(), 5); err == nil {
 		t.Error("a resident batch over the largest bucket ran")
+	}
+}
+
+// TestSimulatedFailureWaitsForWhatWasQueued fails a launch behind a copy that is under way: until the copy has ended the
+// batch's memory is not the caller's again.
+func TestSimulatedFailureWaitsForWhatWasQueued(t *testing.T) {
+	sim := simulated(t, 1)
+	path, spec := tiny.Write(t, tiny.Options{})
+	b := open(t, path, spec, gpu.Options{Batch: 4})
+	defer b.Close()
+	sim.SlowCopies(20 * time.Millisecond)
+	const noResources = 701 // of this launch; the device lives on
+	sim.Fail(cudasim.Fault{Call: "cuLaunchKernel", At: 1, Code: noResources})
+	before := sim.Calls("cuStreamSynchronize")
+	batch := backendtest.NewBatch(t, spec, 4, 4)
+	if err := b.Run(t.Context(), batch); err == nil || errors.Is(err, imgvec.ErrNoDevice) {
+		t.Errorf("a launch that failed: %v", err)
+	}
+	if waits := sim.Calls("cuStreamSynchronize") - before; waits != 3 {
+		t.Errorf("%d of three streams were waited for", waits)
+	}
+	if err := b.Run(t.Context(), batch); err != nil {
+		t.Errorf("the next batch: %v", err)
 	}
 }
