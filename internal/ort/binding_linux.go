@@ -24,9 +24,10 @@ type Binding struct {
 }
 
 // Bind binds device memory, which must live until Close. graph is the number of the CUDA graph, from 1 and another one
-// for each binding of a session; 0: none.
+// for each binding of a session; 0: none. The TensorRT provider keeps one graph a session, and would replay it for every
+// binding: another number is an error there.
 func (s *DeviceSession) Bind(in, out DeviceTensor, graph int) (*Binding, error) {
-	if err := errors.Join(in.fits(), out.fits()); err != nil {
+	if err := errors.Join(in.fits(), out.fits(), s.mayCapture(graph)); err != nil {
 		return nil, err
 	}
 	c := (*C.imgvec_binding)(C.calloc(1, C.sizeof_imgvec_binding))
@@ -38,6 +39,18 @@ func (s *DeviceSession) Bind(in, out DeviceTensor, graph int) (*Binding, error) 
 		return nil, errors.Join(fmt.Errorf("imgvec: bind tensors: %w", err), b.Close())
 	}
 	return b, nil
+}
+
+// mayCapture notes the number of a CUDA graph.
+func (s *DeviceSession) mayCapture(graph int) error {
+	if !s.opts.Graph || graph == 0 {
+		return nil
+	}
+	if s.opts.Provider == TensorRT && s.graph != 0 && s.graph != graph {
+		return errors.New("imgvec: bind tensors: TensorRT captures one CUDA graph a session: open one session for each shape, or turn off trt_cuda_graph_enable")
+	}
+	s.graph = graph
+	return nil
 }
 
 func (b *Binding) fill(s *DeviceSession, in, out DeviceTensor, graph int) (err error) {

@@ -37,8 +37,10 @@ type DeviceOptions struct {
 	// overwritten. With TensorRT, those of the CUDA provider behind it begin with "cuda.". Entries of the session's
 	// configuration begin with "session." as ONNX Runtime names them. Host takes those of the session only.
 	Options map[string]string
-	// Graph: a binding with a number is captured as a CUDA graph at one of its first runs and replayed from then on. A
-	// model that has nodes off the device is an error then.
+	// Graph: a binding with a number is captured as a CUDA graph in its first run, which runs the model several times and
+	// waits for it, and replayed from then on. While it captures, a call on another thread that allocates or frees device
+	// memory or waits for the device fails, and the capture with it: first runs must have the process's GPUs to
+	// themselves. A model that has nodes off the device is an error then.
 	Graph bool
 	Fold  bool // as in Options
 }

@@ -27,6 +27,7 @@ type DeviceSession struct {
 	opts          DeviceOptions
 	input, output string
 	touch         C.imgvec_touch
+	graph         int // number of the last binding that is captured
 }
 
 // OpenDevice loads the model at path. Start must have succeeded, and StartGPU for the provider. The stream must live

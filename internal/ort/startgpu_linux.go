@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/yalue/onnxruntime_go"
@@ -91,24 +92,42 @@ func (s *starter) findFiles(environment Environment, files []string) {
 		return
 	}
 	dir := filepath.Dir(environment.Path)
+	var missing []string
 	for _, file := range files {
 		path := filepath.Join(dir, file)
-		s.libraries.Tried = append(s.libraries.Tried, path)
+		s.tried(path)
 		if _, err := os.Stat(path); err != nil {
-			s.problems = append(s.problems, problem{file, "it is not beside ONNX Runtime's core in " + dir, getCore(environment)})
+			missing = append(missing, file)
 		} else if err := home.Check(path); err != nil {
 			s.problems = append(s.problems, problem{file, err.Error(), getGPU})
+		} else {
+			s.libraries.Path = path // the provider's own is the last
 		}
-		s.libraries.Path = path // the provider's own is the last
+	}
+	if len(missing) > 0 {
+		why := strings.Join(missing, ", ") + " not beside the core that is in use, " + environment.Path
+		s.problems = append(s.problems, problem{"ONNX Runtime for GPUs", why, getCore(environment)})
 	}
 }
 
-// getCore is the remedy where the core is one without providers for GPUs.
+// getCore is the remedy where the core in use has no providers for GPUs.
 func getCore(environment Environment) string {
 	if nearCore(environment) != nil {
-		return fmt.Sprintf("ONNX Runtime's build for the CPU is named (by %s): name the one for GPUs, or name none and %s", environment.By, getGPU)
+		return fmt.Sprintf("that is the build for the CPU, named by %s: name the one for GPUs, or name none and %s", environment.By, getGPU)
+	}
+	if found, err := findGPUCore(); err == nil {
+		return "the build for GPUs is there (" + found.Path + ") and is used from the next start on, where there is a driver"
 	}
 	return getGPU
+}
+
+// tried notes a path, once.
+func (s *starter) tried(paths ...string) {
+	for _, path := range paths {
+		if !slices.Contains(s.libraries.Tried, path) {
+			s.libraries.Tried = append(s.libraries.Tried, path)
+		}
+	}
 }
 
 // openPart opens one library and notes its version, or what is wrong.
@@ -138,7 +157,7 @@ func (s *starter) openPart(p part) {
 // or one of the system's folders. One that is damaged or does not open is an error: another one would hide it.
 func (s *starter) find(p part) (library, error) {
 	if lib, ok := openedLibrary(p.file); ok {
-		s.libraries.Tried = append(s.libraries.Tried, lib.path)
+		s.tried(lib.path)
 		return lib, nil
 	}
 	if path := os.Getenv(p.instead); p.instead != "" && path != "" {
@@ -146,7 +165,7 @@ func (s *starter) find(p part) (library, error) {
 	}
 	if p.kind != "" {
 		found, err := p.search(s.near)
-		s.libraries.Tried = append(s.libraries.Tried, found.Tried...)
+		s.tried(found.Tried...)
 		if err == nil {
 			return s.open(p, found.Path)
 		}
@@ -154,16 +173,16 @@ func (s *starter) find(p part) (library, error) {
 	if p.kind != "" && !home.SystemLibraries() {
 		return library{}, home.ErrSystemHidden
 	}
-	s.libraries.Tried = append(s.libraries.Tried, p.file+" (by the system's loader)")
+	s.tried(p.file + " (by the system's loader)")
 	lib, err := openLibrary(p.file)
 	if err == nil {
 		return lib, nil
 	}
 	if paths := p.inSystem(); len(paths) > 0 {
-		s.libraries.Tried = append(s.libraries.Tried, paths[0])
+		s.tried(paths[0])
 		return s.open(p, paths[0])
 	}
-	s.libraries.Tried = append(s.libraries.Tried, systemFolders...)
+	s.tried(systemFolders...)
 	return library{}, notThere(err)
 }
 
