@@ -147,8 +147,8 @@ func TestSimulatedFailureWaitsForWhatWasQueued(t *testing.T) {
 	b := open(t, path, spec, gpu.Options{Batch: 4})
 	defer b.Close()
 	sim.SlowCopies(20 * time.Millisecond)
-	const noResources = 701 // of this launch; the device lives on
-	sim.Fail(cudasim.Fault{Call: "cuLaunchKernel", At: 1, Code: noResources})
+	const invalidValue = 1 // the device lives on
+	sim.Fail(cudasim.Fault{Call: "cuLaunchKernel", At: 1, Code: invalidValue})
 	before := sim.Calls("cuStreamSynchronize")
 	batch := backendtest.NewBatch(t, spec, 4, 4)
 	if err := b.Run(t.Context(), batch); err == nil || errors.Is(err, imgvec.ErrNoDevice) {

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/csrc"
 	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/float16"
 	"github.com/imgvec/imgvec/internal/ort"
@@ -30,10 +31,10 @@ type kernel struct {
 // load loads the kernels that the model needs. It runs on a thread of the device.
 func (k *kernels) load(d *cuda.Device, fit *ort.Fit, spec imgvec.Spec, l2 bool) (err error) {
 	k.sms = d.Info().SMs
-	if k.module, err = d.LoadModule(ptx); err != nil {
+	if k.module, err = d.LoadModule(csrc.PTX); err != nil {
 		return fmt.Errorf("load kernels: %w", err)
 	}
-	k.normalize.name = normalizeKernel(spec.Layout, spec.DType)
+	k.normalize.name = csrc.NormalizeKernel(spec.Layout, spec.DType)
 	k.finish.name = finishKernel(fit.Output.DType, l2)
 	for _, one := range []*kernel{&k.normalize, &k.finish} {
 		if one.name == "" {
@@ -51,11 +52,11 @@ func (k *kernels) load(d *cuda.Device, fit *ort.Fit, spec imgvec.Spec, l2 bool) 
 func finishKernel(output ort.ElementType, l2 bool) string {
 	switch {
 	case l2 && output == ort.Float16:
-		return l2NormF16
+		return csrc.L2NormF16
 	case l2:
-		return l2NormF32
+		return csrc.L2NormF32
 	case output == ort.Float16:
-		return convertF16
+		return csrc.ConvertF16
 	}
 	return ""
 }
@@ -101,8 +102,8 @@ func upload(d *cuda.Device, data []byte, p cuda.Purpose) (memory *cuda.DeviceMem
 
 // launch queues a kernel over the given number of work items.
 func (k *kernels) launch(s *cuda.Stream, which kernel, work int64, args ...uint64) error {
-	blocks, block, shared := grid(which.name, work, k.sms)
-	return which.k.Launch(s, cuda.Dim{X: blocks}, cuda.Dim{X: block}, shared, args...)
+	grid, block, shared := csrc.Grid(which.name, work, k.sms)
+	return which.k.Launch(s, cuda.Dim{X: grid}, cuda.Dim{X: block}, shared, args...)
 }
 
 func (k *kernels) free() error {
