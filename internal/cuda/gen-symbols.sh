@@ -2,7 +2,7 @@
 # Prints symbols.inc: every driver function that gorgonia.org/cu calls, under the name that it has in the library, which
 # depends on the header's version (cuda.h renames cuMemAlloc to cuMemAlloc_v2): the union over the given headers.
 # Run it when gorgonia.org/cu changes, or a header that this project wants to compile against:
-#   sh gen-symbols.sh FOLDER_OF_CU INCLUDE_OF_12.0 INCLUDE_OF_12.9 INCLUDE_OF_13.0 ... >symbols.inc
+#   sh gen-symbols.sh FOLDER_OF_CU INCLUDE_OF_11.8 INCLUDE_OF_12.0 INCLUDE_OF_12.9 ... >symbols.inc
 # trampoline.c holds cuInit and cuDeviceGetCount itself.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -220,7 +220,9 @@ func TestClosingADeviceThatHangsDoesNotBlock(t *testing.T) {
 		return errors.Join(firstError(w.start, w.done.Synchronize, w.check), w.free())
 	})
 	sim.Release()
-	_ = <-waiting
+	if err := <-waiting; errors.Is(err, imgvec.ErrClosed) {
+		t.Errorf("what was running when the thread was closed: %v", err)
+	}
 	goleak.VerifyNone(t)
 }
 
