@@ -10,6 +10,7 @@ func HalfCases() []HalfCase {
 		{Name: "IR 3, weights declared", File: oldFile(), Casts: 1},
 		{Name: "If", File: branches("c"), Kept: "1 If", Casts: 3},
 		{Name: "Loop", File: loop(), Kept: "1 Loop", Casts: 3},
+		{Name: "transformer", File: transformer(), Dim: 8, Kept: "6 ReduceMean, 3 Sub, 3 Pow, 3 Add, 3 Sqrt, 3 Div", Casts: 8},
 		{Name: "two outputs", File: twoOutputs(), Casts: 2},
 		{Name: "stored int8", File: storedInt8(), Casts: 2},
 		{Name: "float16 in the middle", File: newSketch(13).conv("c").node("Cast", "h", "", castTo(Float16)).node("Relu", "r", "").
@@ -65,7 +66,7 @@ func constantCases() []HalfCase {
 			node("Reshape", "r", " shape").node("Mul", "m", "c r").pooled(4)},
 		{Name: "ConstantOfShape", Casts: 2, File: conv().node("Shape", "s", "").
 			node("ConstantOfShape", "k", "", tensorAttr("value", rawTensor("", Float, floatBytes(0.1), 1))).node("Add", "a", "c k").pooled(4)},
-		{Name: "names that are taken", Casts: 1, File: newSketch(13).conv("c").node("Relu", "c_f16", "").node("Neg", "x_f16_", "").node("Abs", "image_f32", "").pooled(4)},
+		{Name: "names that are taken", Casts: 1, File: newSketch(13).conv("c").node("Relu", "c_f16", "").node("Neg", "n_f16_3", "").node("Abs", "image_f32", "").pooled(4)},
 	}
 }
 
@@ -136,4 +137,34 @@ func storedInt8() []byte {
 	s := newSketch(13).floats("scale", scalar(), 0.01)
 	s.graph.add(graphInitializer, rawTensor("q", Int8, []byte{1, 250, 30, 40, 50, 60, 200, 80, 90, 100, 110, 120}, 4, 3, 1, 1))
 	return s.node("DequantizeLinear", "w", "q scale").node("Conv", "c", "image w").pooled(4)
+}
+
+// transformer is a small one as exporters write it: patches, a token of its own, one layer.
+func transformer() []byte {
+	s := newSketch(13).floats("p.w", []int64{8, 3, 4, 4}).floats("cls", []int64{1, 1, 8}).floats("pos", []int64{1, 5, 8})
+	for _, name := range []string{"q", "k", "v"} {
+		s.floats(name+".w", []int64{8, 8})
+	}
+	s.floats("up.w", []int64{8, 16}).floats("down.w", []int64{16, 8}).floats("eps", scalar(), 1e-6).floats("two", scalar(), 2)
+	s.floats("one", scalar(), 1).floats("half", scalar(), 0.5).floats("root", scalar(), math.Sqrt2).floats("scale", scalar(), 0.35)
+	s.int64s("patches", 0, 8, 4).int64s("zero", 0).int64s("1.8", 1, 8)
+	s.node("Conv", "p", "image p.w", Ints("strides", 4, 4).proto()).node("Reshape", "p.r", " patches")
+	s.node("Transpose", "p.t", "", Ints("perm", 0, 2, 1).proto())
+	s.node("Shape", "n.s", "p.t").node("Gather", "n", " zero").node("Concat", "n.1.8", "n 1.8", Int("axis", 0).proto())
+	s.node("Expand", "cls.n", "cls n.1.8").node("Concat", "tokens", "cls.n p.t", Int("axis", 1).proto()).node("Add", "x", " pos")
+	s.layerNorm("a", "x").node("MatMul", "q", "a.n q.w").node("MatMul", "k", "a.n k.w").node("MatMul", "v", "a.n v.w")
+	s.node("Transpose", "k.t", "k", Ints("perm", 0, 2, 1).proto()).node("MatMul", "qk", "q k.t").node("Mul", "qk.s", " scale")
+	s.node("Softmax", "att", "", Int("axis", -1).proto()).node("MatMul", "av", " v").node("Add", "x2", "x av")
+	s.layerNorm("b", "x2").node("MatMul", "up", "b.n up.w").node("Div", "g.1", " root").node("Erf", "g.2", "").node("Add", "g.3", " one")
+	s.node("Mul", "g.4", " up").node("Mul", "g", " half").node("MatMul", "down", " down.w").node("Add", "x3", "x2 down")
+	s.layerNorm("c", "x3").node("Gather", "first", "c.n zero", Int("axis", 1).proto()).node("Flatten", "features", "")
+	return s.file(Float, Batched(3, 8, 8), 8)
+}
+
+func (s *sketch) layerNorm(name, of string) *sketch {
+	last := Ints("axes", -1).proto()
+	s.floats(name+".w", []int64{8}, 1, 1.1, 1.2, 1.3).floats(name+".b", []int64{8})
+	s.node("ReduceMean", name+".m", of, last).node("Sub", name+".d", of+" "+name+".m").node("Pow", name+".2", " two")
+	s.node("ReduceMean", name+".v", "", last).node("Add", name+".e", " eps").node("Sqrt", name+".s", "")
+	return s.node("Div", name+".q", name+".d "+name+".s").node("Mul", name+".g", " "+name+".w").node("Add", name+".n", " "+name+".b")
 }

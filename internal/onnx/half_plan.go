@@ -19,6 +19,7 @@ type half struct {
 	nodes     []halfNode
 	consumers map[string][]int
 	variance  map[int]bool    // nodes that are part of one
+	marked    map[string]bool // what mark has done
 	captured  map[string]bool // names in bodies
 
 	halfSuffix, fullSuffix string // of values
@@ -59,7 +60,7 @@ func (m *Model) planHalf(opts HalfOptions) (*half, error) {
 	}
 	h := &half{
 		m: m, opts: opts, index: m.Graph.Index(), values: map[string]*halfValue{}, nodes: make([]halfNode, len(m.Graph.Nodes)),
-		consumers: map[string][]int{}, variance: map[int]bool{}, captured: map[string]bool{},
+		consumers: map[string][]int{}, variance: map[int]bool{}, marked: map[string]bool{}, captured: map[string]bool{},
 	}
 	h.opset, _ = m.opsetOf("")
 	if err := h.declare(); err != nil {
@@ -177,7 +178,7 @@ func (v *halfValue) hasHalf() bool { return v.half || v.needHalf }
 // nameForms finds endings that no name of the file has.
 func (h *half) nameForms() {
 	g := &h.m.Graph
-	f16, f32, cast := freeSuffix{base: "_f16"}, freeSuffix{base: "_f32"}, freeSuffix{base: "_cast"}
+	f16, f32, cast := newSuffix("_f16"), newSuffix("_f32"), newSuffix("_cast")
 	see := func(name string) { f16.see(name); f32.see(name) }
 	for name := range h.captured {
 		see(name)
@@ -201,20 +202,27 @@ func (h *half) nameForms() {
 	h.halfSuffix, h.fullSuffix, h.nodeSuffix = f16.String(), f32.String(), cast.String()
 }
 
-// freeSuffix is base and as many underscores as make it an ending of no name.
+// freeSuffix is base, with a number where a name of the file ends so.
 type freeSuffix struct {
 	base  string
-	extra int
+	taken map[string]bool
 }
 
+func newSuffix(base string) *freeSuffix { return &freeSuffix{base: base, taken: map[string]bool{}} }
+
 func (s *freeSuffix) see(name string) {
-	bare := strings.TrimRight(name, "_")
-	if strings.HasSuffix(bare, s.base) {
-		s.extra = max(s.extra, len(name)-len(bare)+1)
+	if at := strings.LastIndex(name, s.base); at >= 0 && len(name)-at-len(s.base) < 10 {
+		s.taken[name[at:]] = true
 	}
 }
 
-func (s *freeSuffix) String() string { return s.base + strings.Repeat("_", s.extra) }
+func (s *freeSuffix) String() string {
+	suffix := s.base
+	for n := 2; s.taken[suffix]; n++ {
+		suffix = fmt.Sprintf("%s_%d", s.base, n)
+	}
+	return suffix
+}
 
 // halfName is a value's name as float16, fullName the one in its old type.
 func (h *half) halfName(name string) string {

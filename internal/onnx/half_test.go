@@ -131,6 +131,27 @@ func TestHalfHasHalfTheBytes(t *testing.T) {
 	}
 }
 
+func TestHalfRetypesWhatIsDeclared(t *testing.T) {
+	shape := []Dim{{Name: "N"}, {Size: 4}, {}, {}}
+	file := newSketch(13).conv("c").info("c", Float, Batched(4, 8, 8)).info("r", Float, shape).info("p", Float, shape).info("s", Int64, Fixed(4)).
+		node("Shape", "s", "c").node("Relu", "r", "c").node("Exp", "p", "").pooled(4)
+	to, _ := convert(t, file, HalfOptions{})
+	declared := map[string]string{}
+	for _, v := range to.Graph.Infos {
+		declared[v.Name] = v.String()
+	}
+	want := map[string]string{ // r is there in both types, and so is p
+		"c_f16": "float16 [N,4,8,8]", "r_f16": "float16 [N,4,?,?]", "r": "float32 [N,4,?,?]", "p_f16": "float16 [N,4,?,?]", "p": "float32 [N,4,?,?]", "s": "int64 [4]",
+	}
+	if diff := cmp.Diff(want, declared); diff != "" {
+		t.Error(diff)
+	}
+	to, _ = convert(t, oldFile(), HalfOptions{})
+	if d := to.Graph.declared; len(d) != 1 || d[0].Name != "w_f16" || d[0].String() != "float16 [4,3,1,1]" {
+		t.Errorf("declared weights: %+v", d)
+	}
+}
+
 func TestHalfTakesOutsideWeightsIn(t *testing.T) {
 	values := floatBytes(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1./3)
 	open := func(name string) (io.ReadSeekCloser, error) {

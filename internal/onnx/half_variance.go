@@ -59,6 +59,9 @@ func (h *half) walkVariance(value string) (path []int, squared string) {
 // computed is the only input of a node that another node computes.
 func (h *half) computed(n *Node) string {
 	found := ""
+	if len(n.Inputs) > 3 {
+		return ""
+	}
 	for _, in := range n.Inputs {
 		p := h.index.Producer(in)
 		if p == nil || p.Op == "Constant" {
@@ -99,8 +102,13 @@ func (h *half) markDivision(root string) {
 	}
 }
 
-// mark marks the consumers of a value that are one of ops.
+// mark marks the consumers of a value that are one of ops. Once: a hostile graph could have it done very often.
 func (h *half) mark(value string, ops ...string) (marked []int) {
+	key := ops[0] + " " + value
+	if h.marked[key] {
+		return nil
+	}
+	h.marked[key] = true
 	for _, i := range h.consumers[value] {
 		for _, op := range ops {
 			if h.m.Graph.Nodes[i].Op == op {
