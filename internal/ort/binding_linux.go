@@ -105,7 +105,7 @@ func (b *Binding) Run() error {
 // HostFunc is Run as a C function for a stream's host function and what to call it with, for Host only. They are valid
 // until Close, which must come after the last call has returned. A failure is told by Err.
 func (b *Binding) HostFunc() (fn, data unsafe.Pointer) {
-	return unsafe.Pointer(C.imgvec_binding_host), unsafe.Pointer(b.c)
+	return C.imgvec_binding_host, unsafe.Pointer(b.c)
 }
 
 // Err is the first failure of HostFunc's function since the last Err.

@@ -40,7 +40,7 @@ type DeviceOptions struct {
 	// Graph: a binding with a number is captured as a CUDA graph in its first run, which runs the model several times and
 	// waits for it, and replayed from then on. While it captures, a call on another thread that allocates or frees device
 	// memory or waits for the device fails, and the capture with it: first runs must have the process's GPUs to
-	// themselves. A model that has nodes off the device is an error then.
+	// themselves. A model that can't be captured, because work on data is left to the CPU, is an error of OpenDevice.
 	Graph bool
 	Fold  bool // as in Options
 }
@@ -70,7 +70,6 @@ const (
 	keyTRTGraph  = "trt_cuda_graph_enable"
 	keyNoSync    = "disable_synchronize_execution_providers"
 	keyGraphID   = "gpu_graph_id"
-	keyNoCPU     = "session.disable_cpu_ep_fallback"
 )
 
 // cuda are the options of the CUDA provider, the only one or the one behind TensorRT. They must be set in one call: each
@@ -119,9 +118,6 @@ func (o DeviceOptions) session() map[string]string {
 	entries := map[string]string{"session.intra_op.allow_spinning": "0"}
 	if o.Fold {
 		entries[foldKey] = "1"
-	}
-	if o.Graph && o.Provider != Host {
-		entries[keyNoCPU] = "1"
 	}
 	maps.Copy(entries, o.Options)
 	maps.DeleteFunc(entries, func(key, _ string) bool { return !strings.HasPrefix(key, ofSession) })

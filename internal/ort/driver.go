@@ -27,19 +27,19 @@ func gpuPossible(files []string) bool {
 
 // findGPUCore looks for a core that has the CUDA provider beside it, in the usual folders. One that is damaged is passed
 // over, and Tried says so: the CPU can still be used.
-func findGPUCore() (home.Found, error) {
+func findGPUCore() (core home.Found, ok bool) {
 	found, err := home.Search{Kind: kindGPU, Files: []string{cudaFile}, Want: "ONNX Runtime for GPUs"}.Find()
 	if err != nil {
-		return found, err
+		return found, false
 	}
-	core, err := home.Search{Kind: kindGPU, Files: coreFiles, Explicit: filepath.Dir(found.Path), Want: Want}.Find()
+	core, err = home.Search{Kind: kindGPU, Files: coreFiles, Explicit: filepath.Dir(found.Path), Want: Want}.Find()
 	core.By, core.Tried = found.By, append(found.Tried, core.Tried...)
 	if err != nil {
-		return home.Found{Tried: core.Tried}, err
+		return core, false
 	}
 	if err := home.Check(core.Path); err != nil {
 		core.Tried = append(core.Tried, fmt.Sprintf("%s (not used: %v)", core.Path, err))
-		return home.Found{Tried: core.Tried}, err
+		return core, false
 	}
-	return core, nil
+	return core, true
 }

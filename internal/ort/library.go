@@ -52,21 +52,24 @@ func findCore(dir string) (home.Found, error) {
 	if dir != "" || named() {
 		return findCPUCore(dir)
 	}
-	gpu, err := findGPUCore()
+	gpu, ok := findGPUCore()
 	first := gpuPossible(driverFiles)
-	if first && err == nil {
+	if first && ok {
 		return gpu, nil
 	}
-	cpu, cause := findCPUCore("")
-	if err == nil && (cause != nil || cpu.By == byLoader) {
+	cpu, err := findCPUCore("")
+	if ok && !onDisk(cpu, err) {
 		gpu.Tried = append(cpu.Tried, gpu.Tried...)
 		return gpu, nil
 	}
 	if first {
 		cpu.Tried = append(gpu.Tried, cpu.Tried...)
 	}
-	return cpu, cause
+	return cpu, err
 }
+
+// onDisk tells whether a search ended with a file, and not with an error or a guess for the loader.
+func onDisk(found home.Found, err error) bool { return err == nil && found.By != byLoader }
 
 func findCPUCore(dir string) (home.Found, error) {
 	found, err := coreSearch(dir).Find()

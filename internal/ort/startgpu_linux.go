@@ -115,7 +115,7 @@ func getCore(environment Environment) string {
 	if nearCore(environment) != nil {
 		return fmt.Sprintf("that is the build for the CPU, named by %s: name the one for GPUs, or name none and %s", environment.By, getGPU)
 	}
-	if found, err := findGPUCore(); err == nil {
+	if found, ok := findGPUCore(); ok {
 		return "the build for GPUs is there (" + found.Path + ") and is used from the next start on, where there is a driver"
 	}
 	return getGPU
