@@ -30,10 +30,10 @@ FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test check fmt vet lint race nocgo sim csrc ptx-check vuln fuzz bench benchtest bundle python clean
+.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu benchtest bundle python clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Variables: IMAGES=folder OUT=features.parquet MODEL=name (run), BUNDLE=file (setup), IMGVEC_HOME=folder,"
 	@echo "  GPU=off (without GPU support; else a cuda.h is needed to build: CUDA_HOME=toolkit, or fetched by pip, 0.8 MB)"
 
@@ -54,11 +54,15 @@ run: setup ## photos in, features out: IMAGES=folder, else on pictures that the 
 	if [ -z "$$images" ]; then images=.cache/samples; ./imgvec setup --samples "$$images"; fi; \
 	./imgvec extract "$$images" --output "$(OUT)" $(if $(MODEL),--model "$(MODEL)") $(if $(filter file,$(origin OUT)),--force)
 
-test: setup ## set up and run every test
+test: setup $(if $(TAGS),$(if $(shell command -v $(CXX)),sim)) ## set up and run every test (those on the simulated GPU driver need g++)
 	$(CUDA_ENV) $(GO) test $(TAGS) -timeout 20m ./...
 	$(if $(TAGS),$(GO) test ./internal/cuda ./gpu)
 
-check: fmt vet lint nocgo test race benchtest ## everything that CI runs
+test-sim: sim ## the tests on the simulated GPU driver, with 1, 2 and 8 devices and faults, under the race detector
+	$(CUDA_ENV) IMGVEC_REQUIRE="$(IMGVEC_REQUIRE),sim" $(GO) test -tags cuda -race -timeout 20m ./internal/cudasim ./internal/cuda ./gpu ./csrc/...
+	$(CUDA_ENV) IMGVEC_REQUIRE="$(IMGVEC_REQUIRE),sim" $(GO) test -tags cuda -race -timeout 20m -run Sim ./executor ./cmd/imgvec
+
+check: fmt vet lint nocgo ptx-check test race $(if $(TAGS),test-sim) benchtest ## everything that CI runs
 
 fmt:
 	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; [ -z "$$bad" ] || { echo "not gofmt'ed: $$bad" >&2; exit 1; }
@@ -121,6 +125,14 @@ $(NVRTC): versions.mk
 	@$(PYTHON) -m zipfile -e .cache/nvrtc/nvidia_cuda_nvrtc*.whl .cache/nvrtc
 	@mv .cache/nvrtc/nvidia/cuda_nvrtc/lib/*.so* $(@D) && rm -r .cache/nvrtc/nvidia* && touch $@
 
+simcheck: ## the simulated driver itself under the thread, address and undefined behaviour sanitizers
+	@mkdir -p .cache/sim
+	@for sanitizer in thread address,undefined; do \
+		$(CXX) $(SIM_FLAGS) -O1 -fsanitize=$$sanitizer -o .cache/sim/selftest csrc/sim/*.cpp csrc/sim/selftest/main.cpp \
+			-include csrc/sim/shim.h -x c++ csrc/sim/testkernels.cu && \
+		ASAN_OPTIONS=detect_leaks=0 .cache/sim/selftest || exit 1; \
+	done
+
 vuln: ## known vulnerabilities in what is linked (needs the vulnerability database)
 	$(CUDA_ENV) $(GOVULNCHECK) $(TAGS) ./...
 
@@ -131,8 +143,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: setup ## side by side with PyTorch, in an environment of its own (downloads PyTorch, some gigabytes)
+bench: setup ## side by side with PyTorch, OpenVINO and hugot, in an environment of its own (downloads PyTorch, some gigabytes)
 	$(MAKE) -C bench run
+
+bench-gpu: setup ## the same on a GPU, with its limits and stages
+	$(MAKE) -C bench gpu
 
 benchtest:
 	cd bench && $(GO) test ./...
