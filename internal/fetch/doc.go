@@ -6,7 +6,7 @@
 // machine's proxy, mirror and certificate settings are made for. Everything else is done here: the SHA-256 of the
 // wheel and of every file taken out of it, unpacking, and the manifest that later starts check against.
 //
-// The table of pins is in pins.go; versions.mk repeats it for people and for the Makefile, and a test holds the two
+// The table of pins is in pins.go, that of the GPU's libraries in pins_gpu.go; versions.mk repeats it for people and for the Makefile, and a test holds the two
 // equal. [Setup] fills a home folder, [Wheel] gets one wheel, [Bundle] and [Unbundle] carry all of them to a machine
 // without a network.
 //
