@@ -38,7 +38,7 @@ func TestRoundsAndRatios(t *testing.T) {
 	if err := report(&out, options{images: 10, rounds: 3, results: dir}, all); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"20.0", "2.0", "10.00x"} {
+	for _, want := range []string{"20.0", "2.00", "10.00x"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
@@ -58,6 +58,45 @@ func TestAPeerThatDiesIsAnError(t *testing.T) {
 	defer c.stop()
 	if err := c.start(t.Context()); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestAPeerThatCantStartIsLeftOut: the others go on, and the report says why.
+func TestAPeerThatCantStartIsLeftOut(t *testing.T) {
+	own := fakePeer(t, library, "0.5")
+	lost := &contender{name: torchScript, peer: true, command: []string{"/bin/sh", "-c", `echo '{"skip": "no PyTorch"}'`}}
+	all := []*contender{own, lost}
+	for _, c := range all {
+		if err := c.begin(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+		defer c.stop()
+	}
+	if _, err := own.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	dir := t.TempDir()
+	if err := report(&out, options{images: 10, rounds: 1, results: dir}, all); err != nil || !strings.Contains(out.String(), "left out: no PyTorch") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+	lost.peer, lost.skipped = false, ""
+	if err := lost.begin(t.Context(), all); err == nil {
+		t.Error("imgvec's own contender that can't start is no error")
+	}
+}
+
+// TestPeersGetThePrecisionOfOurs: OpenVINO computes in what imgvec's model did, and not in what a peer says.
+func TestPeersGetThePrecisionOfOurs(t *testing.T) {
+	given := []string{"x", precisionOfOurs}
+	others := []*contender{{name: inferOnly, versions: map[string]string{"precision": "bf16"}}, {peer: true, versions: map[string]string{"precision": "int3"}}}
+	c := &contender{command: given}
+	if c.settle(others); c.command[1] != "bf16" {
+		t.Errorf("command %v", c.command)
+	}
+	c = &contender{command: []string{precisionOfOurs}}
+	if c.settle(nil); c.command[0] != "auto" {
+		t.Errorf("command %v", c.command)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/model"
 )
 
 // contender is one way to do the work.
@@ -19,7 +23,10 @@ type contender struct {
 	name     string
 	what     string
 	command  []string
-	oneShot  bool // the command is started anew for each round, and its start counts
+	env      []string
+	oneShot  bool   // the command is started anew for each round, and its start counts
+	peer     bool   // somebody else's: the others go on without it where it can't run
+	skipped  string // why it does not take part
 	versions map[string]string
 	rounds   []result
 
@@ -48,6 +55,9 @@ const (
 	torchScript = "torch-script"
 	torchLoader = "torch-loader"
 	pillowPrep  = "pillow-preprocess-1"
+	openvino    = "openvino-infer"
+	hugotORT    = "hugot-ort"
+	hugotGo     = "hugot-go"
 )
 
 func contenders(o options, list, work string) ([]*contender, error) {
@@ -55,23 +65,71 @@ func contenders(o options, list, work string) ([]*contender, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, err := model.Open(o.model, model.OpenOptions{})
+	if err != nil {
+		return nil, err
+	}
+	few := filepath.Join(work, "few.txt")
+	if err := writeList(few, o.photos, o.slowImages); err != nil {
+		return nil, err
+	}
 	own := func(name string) []string { return []string{self, "peer", name, list, o.model} }
-	python := func(script string) []string { return []string{o.python, filepath.Join("peers", script), list} }
+	python := func(script string, args ...string) []string {
+		return append([]string{o.python, filepath.Join("peers", script), list}, args...)
+	}
 	all := []*contender{
 		{name: library, what: "executor.Stream, JPEG files to features", command: own(library)},
 		{name: command, what: "imgvec extract, its start included, to Parquet", oneShot: true, command: []string{o.imgvec, "extract", "@" + list,
 			"--model", o.model, "--output", filepath.Join(work, "features.parquet"), "--force", "--progress", "none"}},
 		{name: decodeOnly, what: "its preprocessing alone, on all cores", command: own(decodeOnly)},
 		{name: inferOnly, what: "its model alone, pixels in memory", command: own(inferOnly)},
-		{name: torchScript, what: "PyTorch, one image at a time, fp32", command: python("torch_script.py")},
-		{name: torchLoader, what: "PyTorch, DataLoader, compiled, bf16, batches of 32", command: python("torch_loader.py")},
+		{name: openvino, what: "OpenVINO for throughput, batches of 8, the same model alone, pixels in memory", peer: true,
+			command: python("openvino_infer.py", m.Path, precisionOfOurs)},
+		{name: torchScript, what: "PyTorch, one image at a time, fp32", peer: true, command: python("torch_script.py")},
+		{name: torchLoader, what: "PyTorch, DataLoader, compiled, bf16, batches of 32", peer: true, command: python("torch_loader.py")},
+		{name: hugotORT, what: "hugot on ONNX Runtime, the same model, a goroutine a core", peer: true,
+			command: []string{"peers/hugot/hugot-ort", list, m.Path}, env: []string{"HUGOT_ORT=" + onnxRuntime()}},
+		{name: hugotGo, what: fmt.Sprintf("hugot on its pure Go backend, the same model, rounds of %d", o.slowImages), peer: true,
+			command: []string{"peers/hugot/hugot", few, m.Path}},
 		{name: onePrep, what: "its preprocessing alone, one worker", command: own(onePrep)},
-		{name: pillowPrep, what: "Pillow and torchvision, one core", command: python("preprocess.py")},
+		{name: pillowPrep, what: "Pillow and torchvision, one core", peer: true, command: python("preprocess.py")},
 	}
-	if o.only == "" {
+	return choose(all, o.only)
+}
+
+// precisionOfOurs stands in a command for the precision that imgvec computes in, which is known once it has started.
+const precisionOfOurs = "{precision}"
+
+// settle writes what is known of imgvec into the contender's command.
+func (c *contender) settle(others []*contender) {
+	precision := string(imgvec.PrecisionAuto)
+	for _, o := range others {
+		if p := o.versions["precision"]; !o.peer && p != "" {
+			precision = p
+		}
+	}
+	for i, arg := range c.command {
+		if arg == precisionOfOurs {
+			c.command[i] = precision
+		}
+	}
+}
+
+// onnxRuntime is the library that imgvec fetched, or none.
+func onnxRuntime() string {
+	found, err := filepath.Glob(filepath.Join(os.Getenv("IMGVEC_HOME"), "lib", "*", "libonnxruntime.so.*"))
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
+
+// choose takes the contenders of the given names, with commas between; all for none.
+func choose(all []*contender, only string) ([]*contender, error) {
+	if only == "" {
 		return all, nil
 	}
-	names := strings.Split(o.only, ",")
+	names := strings.Split(only, ",")
 	for _, name := range names {
 		if !slices.ContainsFunc(all, func(c *contender) bool { return c.name == name }) {
 			return nil, fmt.Errorf("no contender %q", name)
@@ -86,8 +144,30 @@ func (c *contender) start(ctx context.Context) error {
 		_, err := c.once(ctx) // warms the file cache, and finds mistakes early
 		return err
 	}
+	if err := c.launch(ctx); err != nil {
+		return err
+	}
+	var ready struct {
+		Versions map[string]string
+		Skip     string
+	}
+	if err := c.read(&ready); errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ended before it was ready")
+	} else if err != nil {
+		return err
+	}
+	if ready.Skip != "" {
+		return errors.New(ready.Skip)
+	}
+	c.versions = ready.Versions
+	return nil
+}
+
+// launch starts the process, with its ends of the pipes.
+func (c *contender) launch(ctx context.Context) error {
 	c.cmd = exec.CommandContext(ctx, c.command[0], c.command[1:]...)
 	c.cmd.Stderr = os.Stderr
+	c.cmd.Env = append(os.Environ(), c.env...)
 	c.cmd.WaitDelay = 5 * time.Second
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -98,15 +178,7 @@ func (c *contender) start(ctx context.Context) error {
 		return err
 	}
 	c.out = bufio.NewScanner(out)
-	if err := c.cmd.Start(); err != nil {
-		return err
-	}
-	var ready struct{ Versions map[string]string }
-	if err := c.read(&ready); err != nil {
-		return err
-	}
-	c.versions = ready.Versions
-	return nil
+	return c.cmd.Start()
 }
 
 // read takes the next line of JSON and passes over what libraries print beside it.

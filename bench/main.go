@@ -10,42 +10,65 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // options are the flags.
 type options struct {
 	photos, python, imgvec, results string
-	images, rounds                  int
+	images, rounds, slowImages      int
 	model                           string
 	only                            string
+
+	began   time.Time
+	command string // as it was given
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var err error
-	if len(os.Args) == 5 && os.Args[1] == "peer" {
-		err = serve(ctx, os.Args[2], os.Args[3], os.Args[4])
-	} else {
-		err = compare(ctx, parse())
-	}
-	if err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// run is the program: `bench` compares on the CPU, `bench gpu` on a GPU, `bench render` writes the results into the
+// documents; the others are imgvec's own contenders, which the first two start.
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 || args[0][0] == '-' {
+		return compare(ctx, parse())
+	}
+	switch name, args := args[0], args[1:]; name {
+	case "peer":
+		if len(args) == 3 {
+			return serve(ctx, args[0], args[1], args[2])
+		}
+	case "gpu":
+		return compareGPU(ctx, args)
+	case "gpu-peer":
+		return serveGPU(ctx, args)
+	case "gpu-limits":
+		return serveLimits(args)
+	case "render":
+		return render(args)
+	}
+	return fmt.Errorf("bench %s: usage: bench [FLAGS], bench gpu [FLAGS], bench render [FLAGS]", strings.Join(args, " "))
 }
 
 func parse() options {
 	var o options
 	flag.StringVar(&o.photos, "photos", defaultPhotos(), "folder of JPEG photos")
 	flag.IntVar(&o.images, "images", 1000, "images a round; the photos are repeated to that number")
+	flag.IntVar(&o.slowImages, "slow-images", 1, "images a round for a contender that takes many seconds an image")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds")
 	flag.StringVar(&o.model, "model", "resnet50-random", "imgvec's model (random weights are as fast as trained ones)")
 	flag.StringVar(&o.python, "python", ".venv/bin/python", "Python with the packages of requirements.txt")
 	flag.StringVar(&o.imgvec, "imgvec", "../imgvec", "the built command")
 	flag.StringVar(&o.results, "results", "results", "folder for the results; empty writes none")
 	flag.StringVar(&o.only, "only", "", "names of the contenders to run, with commas; empty runs all")
-	flag.Parse()
+	flag.Parse() // exits where it can't
+	o.began, o.command = time.Now().UTC(), strings.Join(append([]string{"bench"}, os.Args[1:]...), " ")
 	return o
 }
 
@@ -85,13 +108,15 @@ func compare(ctx context.Context, o options) error {
 	}
 	for _, c := range all {
 		defer c.stop()
-		fmt.Fprintf(os.Stderr, "starting %s\n", c.name)
-		if err := c.start(ctx); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+		if err := c.begin(ctx, all); err != nil {
+			return err
 		}
 	}
 	for round := range o.rounds {
 		for _, c := range all {
+			if c.skipped != "" {
+				continue
+			}
 			r, err := c.round(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: round %d: %w", c.name, round+1, err)
@@ -102,7 +127,23 @@ func compare(ctx context.Context, o options) error {
 	return report(os.Stdout, o, all)
 }
 
-// writeList writes the paths of n photos, the folder's repeated, one a line.
+// begin starts the contender. A peer that can't start is left out, and the report says why.
+func (c *contender) begin(ctx context.Context, others []*contender) error {
+	fmt.Fprintf(os.Stderr, "starting %s\n", c.name)
+	c.settle(others)
+	err := c.start(ctx)
+	if err == nil {
+		return nil
+	}
+	if !c.peer || ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	c.skipped = err.Error()
+	fmt.Fprintf(os.Stderr, "%s is left out: %v\n", c.name, err)
+	return nil
+}
+
+// writeList writes the paths of n photos, the folder's repeated, one a line; 0 is each of the folder once.
 func writeList(list, dir string, n int) error {
 	var photos []string
 	for _, pattern := range []string{"*.jpg", "*.jpeg", "*.JPG", "*.JPEG"} {
@@ -114,6 +155,9 @@ func writeList(list, dir string, n int) error {
 	}
 	if len(photos) == 0 {
 		return errors.New("no JPEG photos in " + dir + " (-photos names the folder)")
+	}
+	if n == 0 {
+		n = len(photos)
 	}
 	var text strings.Builder
 	for i := range n {

@@ -17,8 +17,11 @@ import (
 
 // record is one contender's line in the results file.
 type record struct {
+	Kind      string            `json:"kind,omitempty"` // "cpu"; older ones have none
+	Run       time.Time         `json:"run,omitzero"`   // when it began: the same in all lines of a run
 	Time      time.Time         `json:"time"`
 	Commit    string            `json:"commit"`
+	Command   string            `json:"command,omitempty"`
 	CPU       string            `json:"cpu"`
 	Cores     int               `json:"cores"`
 	Model     string            `json:"model"`
@@ -28,6 +31,7 @@ type record struct {
 	CPUMillis spread            `json:"cpu_ms_per_image"`
 	Rounds    []result          `json:"rounds"`
 	Versions  map[string]string `json:"versions,omitempty"`
+	Skipped   string            `json:"skipped,omitempty"` // why it was left out
 }
 
 // spread is the median of some rounds, with their extremes.
@@ -58,16 +62,18 @@ func report(w io.Writer, o options, all []*contender) error {
 	rates := map[string][]float64{}
 	records := make([]record, 0, len(all))
 	for _, c := range all {
+		r := recordOf(o, c)
+		records = append(records, r)
+		if c.skipped != "" {
+			fmt.Fprintf(w, "%-22s left out: %s\n", c.name, c.skipped)
+			continue
+		}
 		rates[c.name] = each(c.rounds, result.rate)
-		rate, cpu := spreadOf(rates[c.name]), spreadOf(each(c.rounds, result.cpuMillis))
-		fmt.Fprintf(w, "%-22s %8.1f  (%.1f - %.1f)%s %9.2f  %s\n", c.name, rate.Median, rate.Min, rate.Max,
-			strings.Repeat(" ", max(0, 12-len(fmt.Sprintf("%.1f%.1f", rate.Min, rate.Max)))), cpu.Median, c.what)
-		records = append(records, record{Time: time.Now().UTC(), Commit: commit(), CPU: cpuName(), Cores: runtime.NumCPU(), Model: o.model,
-			Contender: c.name, What: c.what, Rate: rate, CPUMillis: cpu, Rounds: c.rounds, Versions: c.versions})
+		fmt.Fprintf(w, "%-22s %8s  %-17s %9.2f  %s\n", c.name, figure(r.Rate.Median), fmt.Sprintf("(%s - %s)", figure(r.Rate.Min), figure(r.Rate.Max)), r.CPUMillis.Median, c.what)
 	}
 	fmt.Fprintln(w)
-	for _, line := range ratios(rates) {
-		fmt.Fprintln(w, line)
+	for _, r := range ratios(rates) {
+		fmt.Fprintf(w, "%-58s %s\n", r.text, r)
 	}
 	if o.results == "" {
 		return nil
@@ -77,10 +83,40 @@ func report(w io.Writer, o options, all []*contender) error {
 	return err
 }
 
-// ratios relates contenders round by round, where both took part.
-func ratios(rates map[string][]float64) []string {
-	var lines []string
-	add := func(text string, a, b []float64, format string) {
+func recordOf(o options, c *contender) record {
+	r := record{Kind: "cpu", Run: o.began, Time: time.Now().UTC(), Commit: commit(), Command: o.command, CPU: cpuName(), Cores: runtime.NumCPU(), Model: o.model,
+		Contender: c.name, What: c.what, Rounds: c.rounds, Versions: c.versions, Skipped: c.skipped}
+	if c.skipped == "" {
+		r.Rate, r.CPUMillis = spreadOf(each(c.rounds, result.rate)), spreadOf(each(c.rounds, result.cpuMillis))
+	}
+	return r
+}
+
+// ratio relates two contenders, round by round.
+type ratio struct {
+	text string
+	spread
+	percent bool
+}
+
+func (r ratio) String() string {
+	if r.percent {
+		return fmt.Sprintf("%.1f %% (%.1f - %.1f)", 100*r.Median, 100*r.Min, 100*r.Max)
+	}
+	return fmt.Sprintf("%sx (%s - %s)", factor(r.Median), factor(r.Min), factor(r.Max))
+}
+
+func factor(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// ratios relates contenders where both took part.
+func ratios(rates map[string][]float64) []ratio {
+	var all []ratio
+	add := func(text string, a, b []float64, percent bool) {
 		if len(a) == 0 || len(a) != len(b) {
 			return
 		}
@@ -88,15 +124,17 @@ func ratios(rates map[string][]float64) []string {
 		for i := range a {
 			values[i] = a[i] / b[i]
 		}
-		s := spreadOf(values)
-		lines = append(lines, fmt.Sprintf("%-58s "+format+"  ("+format+" - "+format+")", text, s.Median, s.Min, s.Max))
+		all = append(all, ratio{text, spreadOf(values), percent})
 	}
-	add("imgvec / the usual PyTorch script", rates[library], rates[torchScript], "%.2fx")
-	add("imgvec / DataLoader + torch.compile, bf16", rates[library], rates[torchLoader], "%.2fx")
-	add("imgvec extract / the usual PyTorch script", rates[command], rates[torchScript], "%.2fx")
-	add("preprocessing, one core: imgvec / Pillow + torchvision", rates[onePrep], rates[pillowPrep], "%.2fx")
-	add("imgvec / its bound 1/(1/decode + 1/infer)", rates[library], bound(rates[decodeOnly], rates[inferOnly]), "%.3f")
-	return lines
+	add("imgvec / the usual PyTorch script", rates[library], rates[torchScript], false)
+	add("imgvec / DataLoader + torch.compile, bf16", rates[library], rates[torchLoader], false)
+	add("imgvec extract / the usual PyTorch script", rates[command], rates[torchScript], false)
+	add("imgvec / hugot on ONNX Runtime", rates[library], rates[hugotORT], false)
+	add("imgvec / hugot in pure Go", rates[library], rates[hugotGo], false)
+	add("preprocessing, one core: imgvec / Pillow + torchvision", rates[onePrep], rates[pillowPrep], false)
+	add("the model alone: imgvec / OpenVINO for throughput", rates[inferOnly], rates[openvino], false)
+	add("imgvec / its bound 1/(1/decode + 1/infer)", rates[library], bound(rates[decodeOnly], rates[inferOnly]), true)
+	return all
 }
 
 func bound(decode, infer []float64) []float64 {
