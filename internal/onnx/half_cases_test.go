@@ -79,6 +79,8 @@ func operationCases() []HalfCase {
 		{Name: "Upsample", Casts: 1, File: conv(9).floats("scales", []int64{4}, 1, 1, 2, 2).node("Upsample", "r", " scales").pooled(4)},
 		{Name: "MaxPool and Split", Casts: 1, File: conv(11).node("MaxPool", "p at", "", Ints("kernel_shape", 2, 2).proto()).
 			node("Split", "a b", "", Int("axis", 1).proto()).node("Concat", "ab", "b a", Int("axis", 1).proto()).pooled(4)},
+		{Name: "MaxPool's places", Casts: 3, File: conv(11).floats("k", scalar(), 0.01).node("MaxPool", "p at", "", Ints("kernel_shape", 2, 2).proto()).
+			node("Cast", "at.f", "at", castTo(Float)).node("Mul", "m", " k").node("Add", "a", "p m").pooled(4)},
 		{Name: "LayerNormalization", Casts: 1, File: conv(17).floats("g", []int64{8}).
 			node("LayerNormalization", "ln mean inv", " g").pooled(4)},
 		{Name: "BatchNormalization", Casts: 1, File: conv(15).floats("g", []int64{4}).floats("bb", []int64{4}).floats("var", []int64{4}, 1, 2, 3, 4).
