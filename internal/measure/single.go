@@ -32,22 +32,43 @@ func (b *bench) single(ctx context.Context) error {
 		}
 	}
 	for i, size := range singleSizes {
-		slices.Sort(times[i])
-		l := Latency{Images: size, Calls: len(times[i]), P50: percentile(times[i], 50), P99: percentile(times[i], 99)}
-		l.PerSecond = float64(size) / l.P50.Seconds()
+		l := latency(size, times[i])
 		b.report.Single = append(b.report.Single, l)
 		b.Log(fmt.Sprintf("single %d: p50 %v, p99 %v", size, l.P50.Round(10*time.Microsecond), l.P99.Round(10*time.Microsecond)))
 	}
 	return nil
 }
 
-func (b *bench) call(ctx context.Context, size, number int) (time.Duration, error) {
+// Latency calls Extract with so many images, one call after the other, for about as long.
+func (r *Rig) Latency(ctx context.Context, images int, long time.Duration) (Latency, error) {
+	if _, err := r.executor(ctx); err != nil {
+		return Latency{}, err
+	}
+	var times []time.Duration
+	for until := time.Now().Add(long); len(times) < minCalls || time.Now().Before(until); {
+		d, err := r.call(ctx, images, len(times))
+		if err != nil {
+			return Latency{}, err
+		}
+		times = append(times, d)
+	}
+	return latency(images, times), nil
+}
+
+func latency(images int, times []time.Duration) Latency {
+	slices.Sort(times)
+	l := Latency{Images: images, Calls: len(times), P50: percentile(times, 50), P99: percentile(times, 99)}
+	l.PerSecond = float64(images) / l.P50.Seconds()
+	return l
+}
+
+func (r *Rig) call(ctx context.Context, size, number int) (time.Duration, error) {
 	batch := make([][]byte, size)
 	for i := range batch {
-		batch[i] = b.Images[(number*size+i)%len(b.Images)]
+		batch[i] = r.Images[(number*size+i)%len(r.Images)]
 	}
 	start := time.Now()
-	_, err := b.ex.ExtractContext(ctx, batch)
+	_, err := r.ex.ExtractContext(ctx, batch)
 	return time.Since(start), err
 }
 
