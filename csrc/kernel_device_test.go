@@ -147,11 +147,13 @@ func TestL2NormKernels(t *testing.T) {
 
 func checkL2Norm(t *testing.T, m *kernelrun.Machine, kernel string, src []byte, want []float32, dim int) {
 	t.Helper()
-	from, to := m.Put(src), m.Put(untouched(len(want)*4, 0))
-	rows := len(want) / dim
-	m.Run(csrc.Launch{Kernel: kernel, Work: int64(rows), Args: []uint64{to + guard, from, uint64(rows), uint64(dim)}})
-	compare(t, fmt.Sprintf("%s, dim %d", kernel, dim), m.Get(to), kernelrun.Bytes(want), 0)
-	m.Free()
+	rows, size := len(want)/dim, len(src)/len(want)
+	for _, shift := range [][2]int{{0, 0}, {4, 0}, {0, size}} { // of output and source: off a vector's alignment
+		from, to := m.Put(append(make([]byte, shift[1]), src...)), m.Put(untouched(len(want)*4, shift[0]))
+		m.Run(csrc.Launch{Kernel: kernel, Work: int64(rows), Args: []uint64{to + guard + uint64(shift[0]), from + uint64(shift[1]), uint64(rows), uint64(dim)}})
+		compare(t, fmt.Sprintf("%s, dim %d, shifted %v", kernel, dim, shift), m.Get(to), kernelrun.Bytes(want), shift[0])
+		m.Free()
+	}
 }
 
 func checkInPlace(t *testing.T, m *kernelrun.Machine, v []float32, dim int) {

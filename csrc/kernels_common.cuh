@@ -23,10 +23,30 @@ template <int N, int ALIGN> struct alignas(ALIGN) words {
     uint32_t w[N];
 };
 
-template <class W> DEVICE W load(const void *p) { return *static_cast<const W *>(p); }
-template <class W> DEVICE void store(void *p, const W &v) { *static_cast<W *>(p) = v; }
-
 DEVICE static bool aligned(const void *p, uint64_t to) { return (reinterpret_cast<uint64_t>(p) & (to - 1)) == 0; }
+
+// A host is more forgiving than a GPU: on the simulated driver, too, a vector off its alignment is a bad address, and
+// shared memory begins with anything in it.
+#ifdef IMGVEC_SIM
+inline void check_alignment(const void *p, uint64_t to) {
+    volatile uint64_t nowhere = 0; // volatile: else the compiler knows that this never happens
+    if (!aligned(p, to)) *reinterpret_cast<volatile char *>(nowhere) = 0;
+}
+#define SPOIL(shared) \
+    if (threadIdx.x == 0) memset(shared, 0xa5, sizeof shared)
+#else
+DEVICE static void check_alignment(const void *, uint64_t) {}
+#define SPOIL(shared)
+#endif
+
+template <class W> DEVICE W load(const void *p) {
+    check_alignment(p, alignof(W));
+    return *static_cast<const W *>(p);
+}
+template <class W> DEVICE void store(void *p, const W &v) {
+    check_alignment(p, alignof(W));
+    *static_cast<W *>(p) = v;
+}
 
 template <int N, int ALIGN> DEVICE uint32_t byte_of(const words<N, ALIGN> &v, int i) { return v.w[i / 4] >> (i % 4 * 8) & 0xff; }
 

@@ -46,6 +46,7 @@ DEVICE static words<4, 16> four_of(const uint16_t *p) {
 // depend on how the elements are loaded: gold.L2Norm repeats it.
 template <class T> DEVICE void l2norm(float *dst, const T *src, int64_t rows, int64_t dim) {
     __shared__ double part[IMGVEC_TEAM];
+    SPOIL(part);
     const int me = threadIdx.x;
     const bool fast = dim % 4 == 0 && aligned(dst, 16) && aligned(src, 4 * sizeof(T));
     ROLLED for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {

@@ -33,6 +33,7 @@ template <class T> DEVICE void planar_vector(T *dst, const uint8_t *src, const T
 
 template <class T> DEVICE void normalize_nchw(T *dst, const uint8_t *src, const T *table, int64_t n, int64_t pixels, int64_t channels, int64_t bgr) {
     __shared__ T look[TABLE];
+    SPOIL(look);
     fill(look, table);
     constexpr int V = 16 / sizeof(T);
     const int64_t step = thread_count();
@@ -97,6 +98,7 @@ template <class T, int C> DEVICE void packed(T *dst, const uint8_t *src, const T
 
 template <class T> DEVICE void normalize_nhwc(T *dst, const uint8_t *src, const T *table, int64_t n, int64_t pixels, int64_t channels, int64_t bgr) {
     __shared__ T look[TABLE];
+    SPOIL(look);
     fill(look, table);
     if (channels == 3) {
         packed<T, 3>(dst, src, look, n * pixels * 3, 3, bgr);

@@ -134,6 +134,7 @@ DEVICE static void add_taps(int32_t (*sum)[3], const uint32_t (*line)[LINE], con
 template <class Out>
 DEVICE void resample_h(const Out &out, const uint8_t *src, const imgvec_lanes *axis, int64_t stride, int64_t step, int64_t base, int64_t lines) {
     __shared__ uint32_t staged[WARPS * ROWS][LINE];
+    SPOIL(staged);
     const int32_t *lo = ints(axis, axis->lo), *n = ints(axis, axis->n), count = axis->count;
     const int32_t lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
     uint32_t(*line)[LINE] = staged + warp * ROWS;
