@@ -62,8 +62,7 @@ API int cuEventQuery(void *handle) {
     return c.sticky();
 }
 
-static int elapsed(float *ms, void *from, void *to) {
-    Call c("cuEventElapsedTime");
+static int elapsed(Call &&c, float *ms, void *from, void *to) {
     if (c.code) return c.code;
     Event *a = c.event(from), *b = a ? c.event(to) : nullptr;
     if (!b) return c.code;
@@ -73,7 +72,7 @@ static int elapsed(float *ms, void *from, void *to) {
     *ms = std::chrono::duration<float, std::milli>(b->last->when - a->last->when).count();
     return OK;
 }
-API int cuEventElapsedTime(float *ms, void *from, void *to) { return elapsed(ms, from, to); }
-API int cuEventElapsedTime_v2(float *ms, void *from, void *to) { return elapsed(ms, from, to); }
+API int cuEventElapsedTime(float *ms, void *from, void *to) { return elapsed(Call("cuEventElapsedTime"), ms, from, to); }
+API int cuEventElapsedTime_v2(float *ms, void *from, void *to) { return elapsed(Call("cuEventElapsedTime_v2"), ms, from, to); }
 
 } // namespace sim

@@ -15,7 +15,10 @@ extern "C" __global__ void sim_block_sum(float *dst, const float *src, int64_t n
         if (t < w) s[t] += s[t + w];
         __syncthreads();
     }
-    if (!t) dst[blockIdx.x] = s[0];
+    alignas(16) float four[4];
+    float *aligned = four;
+    asm("" : "+r"(aligned)); // the compiler takes the alignment for granted
+    if (!t) dst[blockIdx.x] = reinterpret_cast<uintptr_t>(aligned) % 16 ? -1 : s[0];
 }
 IMGVEC_KERNEL_SYNC(sim_block_sum)
 

@@ -10,7 +10,7 @@ import (
 	"github.com/imgvec/imgvec/internal/home"
 )
 
-// Require ends the test because what ("testdata", "ort", "openvino", "codecs", "gpu") is missing: it fails where
+// Require ends the test because what ("testdata", "ort", "openvino", "codecs", "gpu", "sim") is missing: it fails where
 // IMGVEC_REQUIRE names what, and skips elsewhere.
 func Require(t testing.TB, what, reason string) {
 	t.Helper()
