@@ -87,8 +87,8 @@ func TestFaultsOfTheProgramAreItsOwn(t *testing.T) {
 			t.Errorf("recovered %v", err)
 		}
 	}()
-	var nobody *machine
-	nobody.sim = nil
+	machines := map[string]*machine{}
+	machines["nobody"].sim = nil
 }
 
 func TestWritesBeyondTheEnd(t *testing.T) {
