@@ -74,6 +74,8 @@ func (b *Backend) Register(batch *imgvec.Batch) error {
 		return b.errClosed()
 	}
 	err := b.service.Do(func() error {
+		quiet.RLock()
+		defer quiet.RUnlock()
 		for _, mem := range [][]byte{batch.Pixels, bytesOf(batch.Features)} {
 			if _, known := b.registry.find(mem); known {
 				continue
@@ -163,7 +165,11 @@ func (b *Backend) Close() error {
 func (b *Backend) free() error {
 	errs := []error{b.freeStreams()}
 	if b.service != nil {
-		errs = append(errs, b.service.Do(func() error { return errors.Join(b.registry.free(), b.kernels.free()) }))
+		errs = append(errs, b.service.Do(func() error {
+			quiet.RLock()
+			defer quiet.RUnlock()
+			return errors.Join(b.registry.free(), b.kernels.free())
+		}))
 		b.service.Close()
 	}
 	if b.device != nil {

@@ -7,16 +7,17 @@ import (
 
 func TestBucketsHoldEveryBatch(t *testing.T) {
 	for _, c := range []struct {
-		batch, fixed int
-		want         []int
+		batch, fixed, shrink int
+		want                 []int
 	}{
-		{64, 0, []int{1, 4, 16, 64}},
-		{1, 0, []int{1}},
-		{2, 0, []int{1, 2}},
-		{100, 0, []int{1, 6, 25, 100}},
-		{64, 8, []int{8}},
+		{64, 0, 4, []int{1, 4, 16, 64}},
+		{64, 0, 8, []int{1, 8, 64}},
+		{1, 0, 4, []int{1}},
+		{2, 0, 4, []int{1, 2}},
+		{100, 0, 4, []int{1, 6, 25, 100}},
+		{64, 8, 4, []int{8}},
 	} {
-		sizes := buckets(c.batch, c.fixed)
+		sizes := buckets(c.batch, c.fixed, c.shrink)
 		if !slices.Equal(sizes, c.want) {
 			t.Errorf("buckets of %d, fixed %d: %v, want %v", c.batch, c.fixed, sizes, c.want)
 		}

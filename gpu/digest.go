@@ -3,6 +3,7 @@ package gpu
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +37,9 @@ func digest(path string) (string, error) {
 	err := withModel(path, func(m *onnx.Model) error {
 		names, err := m.ExternalFiles()
 		for _, name := range names {
-			files = append(files, filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
+			file, outside := beside(path, name)
+			err = errors.Join(err, outside)
+			files = append(files, file)
 		}
 		return err
 	})
@@ -50,6 +53,15 @@ func digest(path string) (string, error) {
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// beside is the path of a file that the model names, in the model's folder or below it.
+func beside(model, name string) (string, error) {
+	local := filepath.FromSlash(name)
+	if !filepath.IsLocal(local) {
+		return "", fmt.Errorf("%w: it keeps weights in %q, outside of its folder", imgvec.ErrModel, name)
+	}
+	return filepath.Join(filepath.Dir(model), local), nil
 }
 
 func addFile(to io.Writer, name string) error {

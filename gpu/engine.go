@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type engineKey struct {
 	Capability string            `json:"capability"` // "9.0"
 	Device     string            `json:"device"`     // a GPU of the same capability with other SMs wants other kernels
 	Driver     int               `json:"driver"`
+	Buckets    []int             `json:"buckets"`
 	Options    map[string]string `json:"options"`
 }
 
@@ -142,22 +144,21 @@ func check(dir string, key engineKey) error {
 	return nil
 }
 
-// hashes are those of the files in dir, but for the manifest.
+// hashes are those of the files in dir and its folders, but for the manifest, by their paths below it.
 func hashes(dir string) (map[string]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
 	found := map[string]string{}
-	for _, e := range entries {
-		if e.IsDir() || e.Name() == manifestName {
-			continue
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path == filepath.Join(dir, manifestName) {
+			return err
 		}
-		if found[e.Name()], err = digestFile(filepath.Join(dir, e.Name())); err != nil {
-			return nil, err
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
 		}
-	}
-	return found, nil
+		found[filepath.ToSlash(name)], err = digestFile(path)
+		return err
+	})
+	return found, err
 }
 
 // withEngines calls f when o.engines is a folder that TensorRT may read and write; at once where it is not used.
@@ -169,20 +170,28 @@ func (o *opening) withEngines(f func() error) error {
 	if err != nil {
 		return err
 	}
-	options := o.tensorRTOptions()
-	maps.Copy(options, o.Session)
-	for _, path := range []string{"trt_engine_cache_path", "trt_timing_cache_path"} {
-		delete(options, path)
-	}
+	o.engines = ""
+	options := o.session(0, o.buckets()).Options
 	key := engineKey{
 		Model: sum, TensorRT: o.libraries.Versions["TensorRT"], Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
-		Device: o.device.Name, Driver: o.driver.Version, Options: options,
+		Device: o.device.Name, Driver: o.driver.Version, Buckets: o.buckets(), Options: options,
 	}
 	cache := engineCache{filepath.Join(o.CacheDir, "tensorrt"), o.Log}
 	return cache.use(o.ctx, key, func(dir string, built bool) error {
-		if o.engines = dir; !built {
+		o.engines = dir
+		for _, n := range o.buckets() {
+			if err := os.MkdirAll(o.engineFolder(n), 0o755); err != nil {
+				return err
+			}
+		}
+		if !built {
 			o.Log(fmt.Sprintf("%s: building TensorRT engines for this model and GPU, once; this takes minutes", o.Device))
 		}
 		return f()
 	})
+}
+
+// engineFolder is where the engine of a bucket lies.
+func (o *opening) engineFolder(n int) string {
+	return filepath.Join(o.engines, fmt.Sprintf("batch-%d", n))
 }

@@ -30,7 +30,11 @@ func (b *builder) open(dir string, built bool) error {
 		return b.refuse
 	}
 	b.builds++
-	return os.WriteFile(filepath.Join(dir, "a.engine"), []byte("engine"), 0o644)
+	if err := os.MkdirAll(filepath.Join(dir, "batch-8"), 0o755); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(dir, "a.engine"), []byte("engine"), 0o644),
+		os.WriteFile(filepath.Join(dir, "batch-8", "b.engine"), []byte("engine"), 0o644))
 }
 
 type lines struct {
@@ -79,8 +83,9 @@ func TestBadEnginesAreBuiltAnew(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		want  string // in the line that says so
 	}{
-		"damaged": {func(t *testing.T, dir string) { write(t, dir, "a.engine", "engind") }, "a.engine is damaged"},
-		"cut off": {func(t *testing.T, dir string) { write(t, dir, "a.engine", "") }, "a.engine is damaged"},
+		"damaged":    {func(t *testing.T, dir string) { write(t, dir, "a.engine", "engind") }, "a.engine is damaged"},
+		"a bucket's": {func(t *testing.T, dir string) { write(t, dir, "batch-8/b.engine", "engind") }, "batch-8/b.engine is damaged"},
+		"cut off":    {func(t *testing.T, dir string) { write(t, dir, "a.engine", "") }, "a.engine is damaged"},
 		"missing": {func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, "a.engine")); err != nil {
 				t.Fatal(err)

@@ -111,7 +111,11 @@ func (o *opening) writeHalf(path string) (err error) {
 
 func (o *opening) halfOptions() onnx.HalfOptions {
 	h := onnx.HalfOptions{Open: func(name string) (io.ReadSeekCloser, error) {
-		return os.Open(filepath.Join(filepath.Dir(o.given), filepath.FromSlash(name)))
+		path, err := beside(o.given, name)
+		if err != nil {
+			return nil, err
+		}
+		return os.Open(path)
 	}}
 	if o.spec.DType == imgvec.Float32 {
 		h.Input = o.spec.Input

@@ -47,6 +47,7 @@ type opening struct {
 	provider  ort.GPUProvider
 	libraries ort.GPULibraries
 	reason    string // for provider
+	graphs    bool   // each bucket becomes a CUDA graph
 	fit       *ort.Fit
 	fold      bool   // stored int8 weights become floats while the model loads
 	batch     int    // of the largest bucket: Batch, or what is left of it
@@ -62,21 +63,7 @@ func (o *opening) open() (*Backend, error) {
 			return nil, err
 		}
 	}
-	b, err := o.onProvider()
-	if err == nil || o.Provider != "" || o.provider != ort.TensorRT || !isModelError(err) {
-		return b, err
-	}
-	o.Log(fmt.Sprintf("%s: TensorRT does not take this model, ONNX Runtime's CUDA provider runs it: %v", o.Device, err))
-	if err := o.use(ort.CUDA, "TensorRT does not take this model"); err != nil {
-		return nil, err
-	}
-	return o.onProvider()
-}
-
-// isModelError tells whether another provider might take the model.
-func isModelError(err error) bool {
-	return !errors.Is(err, imgvec.ErrNoDevice) && !errors.Is(err, imgvec.ErrOutOfMemory) && !errors.Is(err, context.Canceled) &&
-		!errors.Is(err, context.DeadlineExceeded)
+	return o.firstOf(o.attempts(), o.onProvider)
 }
 
 // start opens the driver and ONNX Runtime.
@@ -202,8 +189,8 @@ func (o *opening) info() Info {
 		Precision: o.Precision,
 		Streams:   o.Streams,
 		Batch:     o.batch,
-		Buckets:   buckets(o.batch, o.fit.Fixed),
-		Graphs:    o.graphs(),
+		Buckets:   o.buckets(),
+		Graphs:    o.graphs,
 		NUMANode:  o.device.NUMANode,
 		Versions:  map[string]string{"cuda_driver": cudaVersion(o.driver.Version)},
 		Reason:    o.reason,

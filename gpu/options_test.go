@@ -50,32 +50,35 @@ func TestTheModelsMostBoundsTheBatch(t *testing.T) {
 	}
 }
 
-// TestProviderOptions holds what is promised of the keys: profiles for every bucket, TF32 off, and a user's key in place
-// of ours.
+// TestProviderOptions holds what is promised of the keys: a profile and a folder for each bucket, TF32 off, and a user's
+// key in place of ours.
 func TestProviderOptions(t *testing.T) {
 	o := &opening{
 		Options: Options{Precision: imgvec.FP16, Session: map[string]string{"use_tf32": "1", "trt_builder_optimization_level": "5"}},
-		spec:    tiny.Spec(tiny.Options{}), fit: &ort.Fit{}, batch: 8, engines: "/engines", provider: ort.TensorRT,
+		spec:    tiny.Spec(tiny.Options{}), fit: &ort.Fit{}, batch: 64, engines: "/engines", provider: ort.TensorRT,
 	}
-	d := o.session(77)
+	if sizes := o.perSession(); len(sizes) != 3 || len(sizes[2]) != 1 || sizes[2][0] != 64 {
+		t.Errorf("TensorRT: sessions for %v", sizes)
+	}
+	d := o.session(77, []int{8})
 	for key, want := range map[string]string{
-		"trt_profile_min_shapes": "image:1x3x16x16,image:2x3x16x16,image:8x3x16x16", "trt_profile_max_shapes": "image:1x3x16x16,image:2x3x16x16,image:8x3x16x16",
-		"trt_fp16_enable": "1", "trt_engine_cache_path": "/engines", "trt_builder_optimization_level": "5", "cuda.use_tf32": "0", "use_tf32": "1",
+		"trt_profile_min_shapes": "image:8x3x16x16", "trt_profile_opt_shapes": "image:8x3x16x16", "trt_profile_max_shapes": "image:8x3x16x16",
+		"trt_fp16_enable": "1", "trt_engine_cache_path": "/engines/batch-8", "trt_timing_cache_path": "/engines",
+		"trt_builder_optimization_level": "5", "cuda.use_tf32": "0", "use_tf32": "1",
 	} {
 		if d.Options[key] != want {
 			t.Errorf("TensorRT: %s is %q, want %q", key, d.Options[key], want)
 		}
 	}
-	o.provider = ort.CUDA
-	if d = o.session(77); d.Options["use_tf32"] != "1" || d.Stream != 77 || !d.Graph {
+	o.provider, o.graphs = ort.CUDA, true
+	if sizes := o.perSession(); len(sizes) != 1 || len(sizes[0]) != 4 {
+		t.Errorf("CUDA: sessions for %v", sizes)
+	}
+	if d = o.session(77, o.buckets()); d.Options["use_tf32"] != "1" || d.Stream != 77 || !d.Graph {
 		t.Errorf("CUDA: %+v", d)
 	}
 	o.Session = nil
-	if d = o.session(77); d.Options["use_tf32"] != "0" || d.Options["trt_fp16_enable"] != "" {
+	if d = o.session(77, o.buckets()); d.Options["use_tf32"] != "0" || d.Options["trt_fp16_enable"] != "" {
 		t.Errorf("CUDA without a user's keys: %+v", d)
-	}
-	o.Session = map[string]string{"enable_cuda_graph": "0"}
-	if o.session(0).Graph {
-		t.Error("a user can't turn CUDA graphs off")
 	}
 }

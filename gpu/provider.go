@@ -46,20 +46,14 @@ func short(err error) string {
 	return strings.TrimSuffix(text, ":")
 }
 
-// graphs tells whether each bucket becomes a CUDA graph.
-func (o *opening) graphs() bool {
-	return o.provider == ort.CUDA && o.Session["enable_cuda_graph"] != "0" ||
-		o.provider == ort.TensorRT && o.Session["trt_cuda_graph_enable"] == "1"
-}
-
-// session is how to open one stream's session.
-func (o *opening) session(compute uintptr) ort.DeviceOptions {
-	d := ort.DeviceOptions{Provider: o.provider, Ordinal: o.device.Ordinal, Stream: compute, Graph: o.graphs(), Fold: o.fold}
+// session is how to open a stream's session for the given buckets.
+func (o *opening) session(compute uintptr, sizes []int) ort.DeviceOptions {
+	d := ort.DeviceOptions{Provider: o.provider, Ordinal: o.device.Ordinal, Stream: compute, Graph: o.graphs, Fold: o.fold}
 	switch o.provider {
 	case ort.CUDA:
 		d.Options = o.cudaOptions("")
 	case ort.TensorRT:
-		d.Options = o.tensorRTOptions()
+		d.Options = o.tensorRTOptions(sizes)
 		maps.Copy(d.Options, o.cudaOptions("cuda."))
 	default:
 		return d
@@ -79,17 +73,40 @@ func (o *opening) cudaOptions(prefix string) map[string]string {
 	}
 }
 
-// tensorRTOptions are ours for TensorRT: one profile a bucket, so that kernels are chosen for exactly its size.
-func (o *opening) tensorRTOptions() map[string]string {
-	shapes := o.profile(buckets(o.batch, o.fit.Fixed))
+// buckets are the sizes that batches run in.
+func (o *opening) buckets() []int {
+	if o.provider == ort.TensorRT {
+		return buckets(o.batch, o.fit.Fixed, shrinkTensorRT)
+	}
+	return buckets(o.batch, o.fit.Fixed, shrink)
+}
+
+// perSession cuts the buckets into those that share a session. ONNX Runtime uses the first profile of a TensorRT engine
+// only, and one CUDA graph a session, so each bucket has a session there, with kernels chosen for exactly its size.
+func (o *opening) perSession() [][]int {
+	sizes := o.buckets()
+	if o.provider != ort.TensorRT {
+		return [][]int{sizes}
+	}
+	var each [][]int
+	for _, n := range sizes {
+		each = append(each, []int{n})
+	}
+	return each
+}
+
+// tensorRTOptions are ours for TensorRT, for a session of these buckets. Its engines lie in a folder of their own: ONNX
+// Runtime's names for them do not tell profiles apart.
+func (o *opening) tensorRTOptions(sizes []int) map[string]string {
+	most := sizes[len(sizes)-1]
 	options := map[string]string{
-		"trt_profile_min_shapes":  shapes,
-		"trt_profile_opt_shapes":  shapes,
-		"trt_profile_max_shapes":  shapes,
+		"trt_profile_min_shapes":  o.profile(sizes[0]),
+		"trt_profile_opt_shapes":  o.profile(most),
+		"trt_profile_max_shapes":  o.profile(most),
 		"trt_engine_cache_enable": "1",
-		"trt_engine_cache_path":   o.engines,
+		"trt_engine_cache_path":   o.engineFolder(most),
 		"trt_timing_cache_enable": "1",
-		"trt_timing_cache_path":   o.engines,
+		"trt_timing_cache_path":   o.engines, // what one bucket's build has timed serves the next
 	}
 	if o.Precision == imgvec.FP16 {
 		options["trt_fp16_enable"] = "1"
@@ -97,16 +114,12 @@ func (o *opening) tensorRTOptions() map[string]string {
 	return options
 }
 
-// profile writes the input's shape for each bucket as ONNX Runtime wants it: "input:1x3x224x224,input:8x3x224x224".
-func (o *opening) profile(sizes []int) string {
-	list := make([]string, len(sizes))
-	for i, n := range sizes {
-		shape := ort.InputShape(o.spec, int64(n))
-		axes := make([]string, len(shape))
-		for j, d := range shape {
-			axes[j] = strconv.FormatInt(d, 10)
-		}
-		list[i] = fmt.Sprintf("%s:%s", o.spec.Input, strings.Join(axes, "x"))
+// profile writes the input's shape for a bucket as ONNX Runtime wants it: "input:8x3x224x224".
+func (o *opening) profile(n int) string {
+	shape := ort.InputShape(o.spec, int64(n))
+	axes := make([]string, len(shape))
+	for i, d := range shape {
+		axes[i] = strconv.FormatInt(d, 10)
 	}
-	return strings.Join(list, ",")
+	return fmt.Sprintf("%s:%s", o.spec.Input, strings.Join(axes, "x"))
 }

@@ -2,14 +2,19 @@ package gpu
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/ort"
 )
 
-// warmups is how often each bucket runs before the first batch: a CUDA graph is captured in ONNX Runtime's first runs,
-// and replayed from then on.
-const warmups = 3
+// warmups is how often each bucket runs before the first batch: the first run captures a CUDA graph, the second replays it.
+const warmups = 2
+
+// quiet keeps the process's GPUs still while a CUDA graph is captured: a call on any thread that allocates or frees
+// memory or page-locks it would fail, and the capture with it. Who makes such calls holds it for reading, who captures
+// for writing. Running batches makes none.
+var quiet sync.RWMutex
 
 // open makes a stream of the backend and everything in it. What was made is free's, also after an error.
 func (s *stream) open(o *opening) (err error) {
@@ -17,16 +22,26 @@ func (s *stream) open(o *opening) (err error) {
 		return err
 	}
 	return s.thread.Do(func() error {
-		for _, step := range []func(*opening) error{s.makeStreams, s.allocate, s.bind, s.warm} {
-			if err := step(o); err != nil {
-				return err
-			}
+		if err := s.make(o); err != nil {
+			return err
 		}
-		return nil
+		return s.warm()
 	})
 }
 
-func (s *stream) makeStreams(*opening) (err error) {
+// make makes all that the stream holds.
+func (s *stream) make(o *opening) error {
+	quiet.RLock()
+	defer quiet.RUnlock()
+	for _, step := range []func() error{s.makeStreams, s.allocate, func() error { return s.bind(o) }} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stream) makeStreams() (err error) {
 	for _, to := range []**cuda.Stream{&s.in, &s.compute, &s.out} {
 		if *to, err = s.b.device.NewStream(); err != nil {
 			return err
@@ -41,7 +56,7 @@ func (s *stream) makeStreams(*opening) (err error) {
 }
 
 // allocate makes the memory for one batch of the largest bucket.
-func (s *stream) allocate(*opening) (err error) {
+func (s *stream) allocate() (err error) {
 	b := s.b
 	n, pixels, dim := int64(b.info.Batch), int64(b.spec.ImageLen()), int64(b.spec.Dim)
 	for _, m := range []struct {
@@ -68,33 +83,37 @@ func (s *stream) allocate(*opening) (err error) {
 	return err
 }
 
-// bind opens the stream's session and binds each bucket to the beginning of the same memory.
+// bind opens the stream's sessions and binds each bucket to the beginning of the same memory.
 func (s *stream) bind(o *opening) error {
 	b := s.b
-	session, err := ort.OpenDevice(o.path, b.spec.Input, b.spec.Feature, o.session(s.compute.Handle()))
-	if err != nil {
-		return err
-	}
-	s.sessions = append(s.sessions, session)
-	for i, n := range b.info.Buckets {
-		graph := 0
-		if b.info.Graphs {
-			graph = i + 1
-		}
-		binding, err := session.Bind(
-			ort.DeviceTensor{Addr: s.input.Addr(), Element: b.fit.Input.DType, Shape: ort.InputShape(b.spec, int64(n))},
-			ort.DeviceTensor{Addr: s.output.Addr(), Element: b.fit.Output.DType, Shape: b.fit.OutputShape(n)}, graph)
+	for _, sizes := range o.perSession() {
+		session, err := ort.OpenDevice(o.path, b.spec.Input, b.spec.Feature, o.session(s.compute.Handle(), sizes))
 		if err != nil {
 			return err
 		}
-		s.bindings = append(s.bindings, binding)
+		s.sessions = append(s.sessions, session)
+		for i, n := range sizes {
+			graph := 0
+			if o.graphs {
+				graph = i + 1
+			}
+			binding, err := session.Bind(
+				ort.DeviceTensor{Addr: s.input.Addr(), Element: b.fit.Input.DType, Shape: ort.InputShape(b.spec, int64(n))},
+				ort.DeviceTensor{Addr: s.output.Addr(), Element: b.fit.Output.DType, Shape: b.fit.OutputShape(n)}, graph)
+			if err != nil {
+				return err
+			}
+			s.bindings = append(s.bindings, binding)
+		}
 	}
 	return nil
 }
 
 // warm runs every bucket, largest first so that the session's memory grows once: kernels are chosen and graphs captured
 // here, and the places behind the end of a batch hold numbers from here on.
-func (s *stream) warm(*opening) error {
+func (s *stream) warm() error {
+	quiet.Lock()
+	defer quiet.Unlock()
 	spec := s.b.spec
 	for i := range s.staging.Bytes() {
 		s.staging.Bytes()[i] = byte(i*7 + i>>8) // no picture, but no zeros: those may be faster than real ones
@@ -121,6 +140,8 @@ func (s *stream) free() error {
 	}
 	defer s.thread.Close()
 	return s.thread.Do(func() error {
+		quiet.RLock()
+		defer quiet.RUnlock()
 		var errs []error
 		for _, binding := range s.bindings {
 			errs = append(errs, binding.Close())
