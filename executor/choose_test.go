@@ -32,6 +32,7 @@ type machine struct {
 	names   []string
 	batches map[string]int   // that a device has memory for; 0: what was asked for
 	broken  map[string]error // at opening
+	waits   bool             // the others open only when they are called off
 	refuses []imgvec.Precision
 	report  gpu.Report
 
@@ -53,13 +54,17 @@ func (m *machine) gpus() gpus {
 	}
 }
 
-func (m *machine) open(_ context.Context, _ string, _ imgvec.Spec, o gpu.Options) (gpuBackend, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.asked = append(m.asked, o)
+func (m *machine) open(ctx context.Context, _ string, _ imgvec.Spec, o gpu.Options) (gpuBackend, error) {
 	if err := m.broken[o.Device]; err != nil {
 		return nil, err
 	}
+	if m.waits {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, o)
 	if slices.Contains(m.refuses, o.Precision) {
 		return nil, fmt.Errorf("open %s: %w", o.Precision, imgvec.ErrPrecision)
 	}
@@ -166,6 +171,11 @@ func TestABrokenGPU(t *testing.T) {
 			}
 		}
 	}
+	m.waits = true
+	if _, err := m.choose(t, "cuda", Options{}); !errors.Is(err, broken) || errors.Is(err, context.Canceled) {
+		t.Errorf("what is not needed any more was not called off, or is the error: %v", err)
+	}
+	m.waits = false
 	e, err := m.choose(t, "auto", Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -207,8 +217,8 @@ func TestAutoFallsBack(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := m.choose(t, "auto", Options{Provider: gpu.CUDA}); err == nil {
-			t.Error("a provider was named, and the CPU taken")
+		if _, err := m.choose(t, "auto", Options{Provider: gpu.CUDA}); err == nil || !strings.Contains(err.Error(), "needs a GPU") {
+			t.Errorf("a provider was named, and the CPU taken: %v", err)
 		}
 	}
 }

@@ -144,11 +144,12 @@ func TestOutOfMemoryForOneImageIsFatal(t *testing.T) {
 }
 
 func TestADeviceWithoutMemoryForOneImageLeavesTheRotation(t *testing.T) {
-	e := open(t, nil, noMemory{fake.New(fake.Options{Streams: 3})}, fake.New(fake.Options{Streams: 2, Delay: time.Millisecond}))
+	none := func() imgvec.Backend { return noMemory{fake.New(fake.Options{Streams: 3})} }
+	e := open(t, nil, none(), none(), fake.New(fake.Options{Streams: 2, Delay: time.Millisecond}))
 	if n, err := all(t, e, 1000); n != 1000 || err != nil {
 		t.Fatalf("%d results, %v", n, err)
 	}
-	if text := reasons(e); strings.Count(text, "fake:0: lost: out of memory") != 1 || e.devices.left() != 1 {
+	if text := reasons(e); strings.Count(text, "fake:0: lost: out of memory") != 1 || e.devices.left() != 1 || strings.Contains(text, "once more") {
 		t.Errorf("%d devices left, reasons: %q", e.devices.left(), text)
 	}
 	e = open(t, nil, noMemory{fake.New(fake.Options{})}, noMemory{fake.New(fake.Options{})})
