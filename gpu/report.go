@@ -74,14 +74,11 @@ func (r *Report) look(libraryDir string) error {
 		r.Provider, r.Precision = simulatedProvider, imgvec.FP16
 		return nil
 	}
-	r.TensorRT.look(ort.TensorRT, libraryDir)
-	err = r.CUDA.look(ort.CUDA, libraryDir)
-	switch {
-	case err != nil:
+	withoutTensorRT := r.TensorRT.look(ort.TensorRT, libraryDir)
+	if err := r.CUDA.look(ort.CUDA, libraryDir); err != nil {
 		return err
-	case r.TensorRT.Usable:
-		r.Provider = TensorRT
-	default:
+	}
+	if r.Provider = TensorRT; withoutTensorRT != nil {
 		r.Provider = CUDA
 	}
 	r.Precision = imgvec.FP16
