@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/imgvec/imgvec"
@@ -74,8 +75,7 @@ func (r *Rig) executor(ctx context.Context) (*executor.Executor, error) {
 		return nil, err
 	}
 	r.ex, r.load = ex, time.Since(start)
-	d, err := imgvec.ParseDevices(ex.Stats().Device)
-	r.gpu = err == nil && d.Kind == imgvec.DeviceCUDA
+	r.gpu = strings.HasPrefix(ex.Stats().Device, string(imgvec.DeviceCUDA)) // "cuda:0 (its name), ..."
 	return ex, nil
 }
 
