@@ -60,6 +60,7 @@ func driverName(s string) bool {
 
 // TestNoDriverCallBeforeAGPUIsAskedFor runs the command with the simulated driver, which writes each call down.
 func TestNoDriverCallBeforeAGPUIsAskedFor(t *testing.T) {
+	t.Setenv("IMGVEC_CUDA_DRIVER", "") // back to what it was at the test's end: other tests want no GPU
 	cudasim.Load(t)
 	log := filepath.Join(t.TempDir(), "calls")
 	env := []string{"IMGVEC_SIM_LOG=" + log}

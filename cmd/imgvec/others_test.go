@@ -46,7 +46,8 @@ func TestDoctor(t *testing.T) {
 	o.want(t, 0)
 	var m measure.Machine
 	must(t, json.Unmarshal([]byte(o.stdout), &m))
-	if m.CPU.Library.Version == "" || len(m.Decoders) < 6 || m.GPU.Usable || m.GPU.Error == "" || m.Auto.Precision == "" || m.Home.Path == "" {
+	if m.CPU.Library.Version == "" || len(m.Decoders) < 6 || m.GPU.Usable || m.GPU.Error == "" || m.Home.Path == "" ||
+		m.Auto.Device != "cpu" || m.Auto.Precision == "" || m.Auto.Provider == "" {
 		t.Errorf("%s", o.stdout)
 	}
 	if !slices.ContainsFunc(m.Models, func(m measure.Model) bool { return m.Name == "efficientnet-lite0" && m.Error == "" && m.Dim == 1280 }) {

@@ -14,6 +14,9 @@ type GPU = gpu.Report
 // GPUProvider is an execution provider on GPUs.
 type GPUProvider = gpu.ProviderReport
 
+// GPUDevice is one GPU.
+type GPUDevice = gpu.Device
+
 func lookGPU() GPU { return gpu.Look("") }
 
 // gpuReason is why auto takes the GPUs as it does.

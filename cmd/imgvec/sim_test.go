@@ -1,0 +1,97 @@
+//go:build cuda && cgo && linux
+
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/imgvec/imgvec/internal/cudasim"
+	"github.com/imgvec/imgvec/internal/measure"
+	"github.com/imgvec/imgvec/model"
+)
+
+// onSimulatedGPUs lets the commands that the test runs find the simulated driver.
+func onSimulatedGPUs(t *testing.T) {
+	t.Helper()
+	t.Setenv("IMGVEC_CUDA_DRIVER", "") // back to what it was at the test's end
+	cudasim.Load(t)
+	needModel(t)
+}
+
+// TestSimulatedExtract: the same rows as on the CPU, and the file, the summary and the report say what computed them.
+func TestSimulatedExtract(t *testing.T) {
+	onSimulatedGPUs(t)
+	tiny, dir, out := tinyModel(t), pictures(t, 12), t.TempDir()
+	onGPU, onCPU, report := filepath.Join(out, "gpu.parquet"), filepath.Join(out, "cpu.parquet"), filepath.Join(out, "run.json")
+	o := command(t, "extract", dir, "-o", onGPU, "--model", tiny, "--device", "auto", "--precision", "fp32", "--batch", "4", "--stats", report,
+		"--cache-dir", filepath.Join(out, "cache"))
+	o.want(t, 0, "12 images", "Simulated GPU 0", "simulated GPU", "fp32")
+	if strings.Contains(o.stderr, "chose the CPU") {
+		t.Error(o.stderr)
+	}
+	command(t, "extract", dir, "-o", onCPU, "--model", tiny, "--device", "cpu", "--precision", "fp32").want(t, 0)
+	rows, meta, err := readRows(onGPU)
+	must(t, err)
+	want, _, err := readRows(onCPU)
+	must(t, err)
+	for i := range want {
+		for k, v := range want[i].Features {
+			if d := math.Abs(float64(rows[i].Features[k] - v)); d > 1e-4 {
+				t.Fatalf("row %d, feature %d: %v, on the CPU %v", i, k, rows[i].Features[k], v)
+			}
+		}
+	}
+	for key, text := range map[string]string{"imgvec.device": "Simulated GPU", "imgvec.provider": "simulated GPU", "imgvec.precision": "fp32"} {
+		if got, _ := meta.GetValue(key); !strings.Contains(got, text) {
+			t.Errorf("%s is %q in the file's metadata", key, got)
+		}
+	}
+	text, err := os.ReadFile(report)
+	must(t, err)
+	var r runReport
+	must(t, json.Unmarshal(text, &r))
+	for _, step := range []string{"h2d", "normalize", "session", "d2h"} {
+		if r.Stages[step].Images != 12 {
+			t.Errorf("step %s: %+v", step, r.Stages[step])
+		}
+	}
+	if !strings.Contains(r.Device, "Simulated GPU") || r.Streams < 2 {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+func TestSimulatedDoctor(t *testing.T) {
+	onSimulatedGPUs(t)
+	o := command(t, "doctor", "--json")
+	o.want(t, 0)
+	var m measure.Machine
+	must(t, json.Unmarshal([]byte(o.stdout), &m))
+	if !m.GPU.Usable || !m.GPU.Simulated || len(m.GPU.Devices) == 0 || m.Auto.Device != "cuda" || m.Auto.Precision != "fp16" || !strings.Contains(m.Auto.Reason, "simulated") {
+		t.Errorf("%s", o.stdout)
+	}
+	if o = command(t, "doctor"); !strings.Contains(o.stdout, "(simulated)") || !strings.Contains(o.stdout, "Simulated GPU 0") {
+		t.Errorf("%s", o.stdout)
+	}
+}
+
+// TestSimulatedVerify records nothing of a simulated GPU.
+func TestSimulatedVerify(t *testing.T) {
+	onSimulatedGPUs(t)
+	tiny := tinyModel(t)
+	command(t, "model", "verify", tiny).want(t, 0, "cuda: not measured: the driver is the simulated one")
+	m, err := model.Open(tiny, model.OpenOptions{})
+	must(t, err)
+	for _, c := range m.Manifest.Cosines {
+		if c.Provider == "cuda" || c.Provider == "tensorrt" {
+			t.Errorf("recorded: %+v", c)
+		}
+	}
+	if len(m.Manifest.Cosines) == 0 {
+		t.Error("nothing was recorded of the CPU")
+	}
+}
