@@ -110,7 +110,7 @@ func makeBundle(ctx context.Context, path string, gpu bool, log func(string)) (e
 
 // measure records how well each execution provider and precision of this machine keeps a model's features.
 func (a *app) measure(ctx context.Context, m *model.Model) error {
-	report, err := executor.Verify(ctx, m, executor.VerifyOptions{})
+	report, err := executor.Verify(ctx, m, executor.VerifyOptions{Log: a.log})
 	if err != nil {
 		return err
 	}
