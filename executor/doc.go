@@ -25,8 +25,9 @@
 //
 // An image that cannot be read or decoded fails alone: its Result holds an *imgvec.ImageError, and it takes no place
 // in a batch. A batch that fails on a device is run once more, on another device where there is one. A device that is
-// gone or does not answer leaves the rotation; its batches are run by the others. Only when no device is left, or the
-// same batch fails twice, does the whole call fail.
+// gone, does not answer (Options.DeviceTimeout), or has no memory even for one image leaves the rotation; its batches are
+// run by the others, and Stats.Reasons says why. Only when no device is left, or the same batch fails twice, does the
+// whole call fail.
 //
 // # Signals
 //

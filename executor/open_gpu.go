@@ -69,10 +69,10 @@ func (f *fleet) open(ctx context.Context, o *opening, p imgvec.Precision, some b
 		return errors.Join(cause(ctx), f.close())
 	}
 	err := f.err()
-	if opened := slices.ContainsFunc(f.errs, func(err error) bool { return err == nil }); err != nil && !(some && opened) {
-		return errors.Join(err, f.close())
+	if opened := slices.ContainsFunc(f.errs, func(err error) bool { return err == nil }); err == nil || some && opened {
+		return nil
 	}
-	return nil
+	return errors.Join(err, f.close())
 }
 
 // err is the first error by the order of the devices, and not that of one that was called off because of another.

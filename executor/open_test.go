@@ -16,6 +16,7 @@ import (
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
 	"github.com/imgvec/imgvec/executor"
+	"github.com/imgvec/imgvec/gpu"
 	"github.com/imgvec/imgvec/internal/testdata"
 	"github.com/imgvec/imgvec/model"
 	"github.com/imgvec/imgvec/preprocess"
@@ -139,6 +140,7 @@ func TestTwoRealExecutorsAtOnce(t *testing.T) {
 }
 
 func TestAnExplicitGPUNeverFallsBack(t *testing.T) {
+	withoutGPU(t)
 	path := testdata.Path(t, resnet)
 	for _, device := range []string{"cuda", "cuda:0,2"} {
 		_, err := executor.Open(t.Context(), executor.Options{Model: path, Device: device})
@@ -148,7 +150,16 @@ func TestAnExplicitGPUNeverFallsBack(t *testing.T) {
 	}
 }
 
+// withoutGPU skips where a GPU takes the job.
+func withoutGPU(t *testing.T) {
+	t.Helper()
+	if gpu.Look("").Usable {
+		t.Skip("this machine has a GPU")
+	}
+}
+
 func TestAutoSaysThatItFellBack(t *testing.T) {
+	withoutGPU(t)
 	var log bytes.Buffer
 	e := real(t, executor.Options{Device: "auto", Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	reasons := strings.Join(e.Stats().Reasons, "\n")

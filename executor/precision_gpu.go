@@ -41,10 +41,10 @@ var (
 
 // why is the line for a person about the precision that was taken. refused is the error of the first one.
 func (p gpuPlan) why(taken imgvec.Precision, refused error) string {
-	switch {
-	case taken == p.order[0]:
+	switch taken {
+	case p.order[0]:
 		return p.hint
-	case taken == imgvec.INT8:
+	case imgvec.INT8:
 		return "int8: the model is quantised"
 	}
 	return fmt.Sprintf("%s: %s", taken, firstLine(refused.Error()))

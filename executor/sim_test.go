@@ -62,7 +62,7 @@ func newJob(t *testing.T) *job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // not what is tested
+	defer e.Close()
 	results, err := e.Extract(j.pictures)
 	if err != nil {
 		t.Fatal(err)
