@@ -83,7 +83,7 @@ func serveGPU(ctx context.Context, args []string) error {
 		return err
 	}
 	rig, err := measure.NewRig(measure.Options{
-		Model: m, Images: images, Provider: *provider, Executor: executor.Options{Device: *device, Precision: imgvec.FP16, Batch: *batch},
+		Model: m, Images: images, Executor: executor.Options{Device: *device, Provider: *provider, Precision: imgvec.FP16, Batch: *batch},
 		Log: func(line string) { fmt.Fprintln(os.Stderr, line) },
 	})
 	if err != nil {

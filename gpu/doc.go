@@ -23,7 +23,7 @@
 //
 // # Build
 //
-// GPU support is in with the build tag cuda. Without it Probe, Devices and Open say so, with errors that wrap
+// GPU support is in with the build tag cuda. Without it Look, Devices and Open say so, with errors that wrap
 // imgvec.ErrNoDevice. No library is opened, and no driver call made, before one of them is called.
 //
 // # The simulated driver

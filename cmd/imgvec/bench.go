@@ -51,7 +51,7 @@ should have nothing else to do.`,
 
 // options checks the flags, and is all that can be said before the model and the images are read.
 func (f *benchFlags) options() (measure.Options, error) {
-	o := measure.Options{Executor: f.engineFlags.options(), Provider: f.provider, Rounds: f.rounds, Turn: time.Duration(f.seconds * float64(time.Second))}
+	o := measure.Options{Executor: f.engineFlags.options(), Rounds: f.rounds, Turn: time.Duration(f.seconds * float64(time.Second))}
 	for _, name := range f.scenarios {
 		s := measure.Scenario(strings.TrimSpace(name))
 		if !slices.Contains(measure.Scenarios(), s) {

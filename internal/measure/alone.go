@@ -67,7 +67,8 @@ func (r *Rig) aloneFor(ctx context.Context, n int) (a *alone, opened bool, err e
 
 // settings are how the executor runs the model.
 type settings struct {
-	ids            []string // of the GPUs
+	ids            []string // of the GPUs that were asked for
+	names          []string // of those that the executor opened; nil where it was not asked
 	precision      imgvec.Precision
 	streams, batch int // 0: the default
 }
@@ -93,7 +94,9 @@ func (r *Rig) settings(ctx context.Context) (settings, error) {
 	if !chosen && about.Precision != "" {
 		s.precision = imgvec.Precision(about.Precision)
 	}
-	if !r.gpu {
+	if r.gpu {
+		s.names = about.Devices
+	} else {
 		s.streams = about.Streams
 	}
 	return s, nil

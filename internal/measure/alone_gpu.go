@@ -13,16 +13,19 @@ import (
 
 // openGPUs opens the model on each of the executor's GPUs.
 func openGPUs(ctx context.Context, o Options, s settings) (*alone, error) {
-	names, err := gpu.Devices(s.ids)
-	if err != nil {
-		return nil, err
+	names := s.names
+	if names == nil {
+		var err error
+		if names, err = gpu.Devices(s.ids); err != nil {
+			return nil, err
+		}
 	}
 	a := &alone{pools: map[int]*pool{}, about: map[string]string{}}
 	var all []*gpu.Backend
 	for _, name := range names {
 		b, err := gpu.Open(ctx, o.Model.Path, o.Model.Spec, gpu.Options{
-			Device: name, Precision: s.precision, Provider: o.Provider, Streams: s.streams, Batch: s.batch,
-			LibraryDir: o.Executor.LibraryDir, Log: o.Log,
+			Device: name, Precision: s.precision, Provider: o.Executor.Provider, Streams: s.streams, Batch: s.batch,
+			Session: o.Executor.Session, CacheDir: o.Executor.CacheDir, LibraryDir: o.Executor.LibraryDir, Log: o.Log,
 		})
 		if err != nil {
 			return nil, errors.Join(err, a.close())

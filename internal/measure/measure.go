@@ -31,7 +31,6 @@ type Options struct {
 	Model     *model.Model
 	Images    [][]byte // encoded images, taken in turns
 	Executor  executor.Options
-	Provider  string        // of the model alone on a GPU, as gpu.Options has it; "": the one that the executor takes too
 	Scenarios []Scenario    // nil: all that the device has
 	Rounds    int           // 0: 5
 	Turn      time.Duration // how long a stage runs in a round, about; 0: 3 s
