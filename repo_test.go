@@ -28,9 +28,10 @@ var mayImport = map[string][]string{
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/onnx":            {"internal/float16"},
 	"internal/float16":         {},
-	"internal/ort":             {"csrc", "internal/onnx"}, // the one reader of ONNX files is shared with model
-	"internal/ort/...":         {"internal/ort", "internal/testdata"},
-	"internal/cuda":            {"csrc"},
+	"internal/nvidia":          {},
+	"internal/ort":             {"csrc", "internal/onnx", "internal/nvidia"}, // the one reader of ONNX files is shared with model
+	"internal/ort/...":         {"internal/ort", "internal/testdata", "internal/nvidia"},
+	"internal/cuda":            {"csrc", "internal/nvidia"},
 	"internal/cudasim":         {"internal/testdata"},
 	"internal/crops":           {"preprocess"},
 	"internal/kernelrun":       {"internal/cuda", "internal/cudasim", "csrc"},

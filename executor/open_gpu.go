@@ -58,6 +58,7 @@ func (f *fleet) open(ctx context.Context, o *opening, p imgvec.Precision, some b
 			f.backends[i], f.errs[i] = o.gpus.open(all, o.m.Path, o.m.Spec, gpu.Options{
 				Device: name, Precision: p, Provider: o.opts.Provider, Streams: o.opts.Streams, Batch: o.opts.Batch,
 				Normalize: o.opts.Normalize, LibraryDir: o.opts.LibraryDir, CacheDir: o.opts.CacheDir, Session: o.opts.Session, Log: o.tell,
+				Deterministic: o.opts.Deterministic,
 			})
 			if f.errs[i] != nil && !some {
 				cancel() // the rest is for nothing

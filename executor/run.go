@@ -132,7 +132,7 @@ func (r *batchRun) rescue(in *instance, answered <-chan struct{}) error {
 	if err := r.e.lose(in, fmt.Errorf("%w of %v", errHung, in.timeout)); err != nil {
 		return err
 	}
-	fresh, err := r.e.grow()
+	fresh, err := r.e.ring.grow() // not registered: that asks all devices of the process, and this one would not answer
 	if err != nil {
 		r.e.kill(err) // the ring is one short for good
 		return err
@@ -141,16 +141,6 @@ func (r *batchRun) rescue(in *instance, answered <-chan struct{}) error {
 	copy(fresh.Features, old.Features[:r.done*r.e.spec.Dim])
 	r.buf = fresh
 	return nil
-}
-
-// grow makes a batch and makes it known to the devices.
-func (e *Executor) grow() (*buffer, error) {
-	buf, err := e.ring.grow()
-	if err != nil {
-		return nil, err
-	}
-	e.register(buf)
-	return buf, nil
 }
 
 // register makes the batch's memory fast for all devices. One that cannot be registered is only slower.

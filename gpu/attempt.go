@@ -68,6 +68,6 @@ func (o *opening) firstOf(list []attempt, open func() (*Backend, error)) (*Backe
 
 // isModelError tells whether another way might take the model.
 func isModelError(err error) bool {
-	return !errors.Is(err, imgvec.ErrNoDevice) && !errors.Is(err, imgvec.ErrOutOfMemory) && !errors.Is(err, context.Canceled) &&
+	return !errors.Is(err, errCache) && !errors.Is(err, imgvec.ErrNoDevice) && !errors.Is(err, imgvec.ErrOutOfMemory) && !errors.Is(err, context.Canceled) &&
 		!errors.Is(err, context.DeadlineExceeded)
 }

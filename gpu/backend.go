@@ -74,8 +74,9 @@ func (b *Backend) Register(batch *imgvec.Batch) error {
 		return b.errClosed()
 	}
 	err := b.service.Do(func() error {
-		quiet.RLock()
-		defer quiet.RUnlock()
+		if b.isClosed() { // since it was queued
+			return imgvec.ErrClosed
+		}
 		for _, mem := range [][]byte{batch.Pixels, bytesOf(batch.Features)} {
 			if _, known := b.registry.find(mem); known {
 				continue
@@ -165,11 +166,7 @@ func (b *Backend) Close() error {
 func (b *Backend) free() error {
 	errs := []error{b.freeStreams()}
 	if b.service != nil {
-		errs = append(errs, b.service.Do(func() error {
-			quiet.RLock()
-			defer quiet.RUnlock()
-			return errors.Join(b.registry.free(), b.kernels.free())
-		}))
+		errs = append(errs, b.service.Do(func() error { return errors.Join(b.registry.free(), b.kernels.free()) }))
 		b.service.Close()
 	}
 	if b.device != nil {

@@ -19,7 +19,8 @@
 // # Precision
 //
 // In fp16 the model is converted once, when it is opened (see internal/onnx: float16 inside, float32 features out), and
-// kept in the cache; a model that is float16 itself is used as it is. In fp32 TF32 is off.
+// kept in the cache; a model that is float16 itself is used as it is. In fp32 TF32 is off, which TensorRT
+// can't be told here: it is not used for fp32.
 //
 // # Build
 //

@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/fetch"
 	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/internal/ort"
@@ -21,10 +23,10 @@ import (
 // engineKey is everything that a TensorRT engine depends on. Engines of another key do not load, or run slower.
 type engineKey struct {
 	Model      string            `json:"model"`      // SHA-256
-	TensorRT   string            `json:"tensorrt"`   // version
+	Libraries  map[string]string `json:"libraries"`  // versions of ONNX Runtime, CUDA, TensorRT
 	Capability string            `json:"capability"` // "9.0"
 	Device     string            `json:"device"`     // a GPU of the same capability with other SMs wants other kernels
-	Driver     int               `json:"driver"`
+	Driver     string            `json:"driver"`
 	Buckets    []int             `json:"buckets"`
 	Options    map[string]string `json:"options"`
 }
@@ -59,12 +61,40 @@ const (
 )
 
 // use calls open with a folder in which the engines lie, or into which they are to be built. Engines that are damaged, of
-// another key, or that open refuses are built anew, with a line to the log.
+// another key, or that open refuses are built anew, with a line to the log. Whole ones are used without a lock, and without
+// writing.
 func (c engineCache) use(ctx context.Context, key engineKey, open func(dir string, built bool) error) error {
 	dir := filepath.Join(c.dir, key.name())
-	lock := filepath.Join(c.dir, "locks", key.name())
+	if check(dir, key) == nil {
+		err := c.reuse(dir, key, open)
+		if err == nil || !isModelError(err) {
+			return err
+		}
+		c.log(fmt.Sprintf("the TensorRT engines in %s are built anew: they do not open: %v", dir, err))
+		return c.locked(ctx, key, open, true)
+	}
+	return c.locked(ctx, key, open, false)
+}
+
+// reuse opens engines that are whole. ONNX Runtime writes one of its own accord where it finds none of the name that it
+// looks for; then the manifest goes, so that the next use starts anew.
+func (c engineCache) reuse(dir string, key engineKey, open func(dir string, built bool) error) error {
+	if err := open(dir, true); err != nil {
+		return err
+	}
+	if why := check(dir, key); why != nil {
+		c.log(fmt.Sprintf("ONNX Runtime changed the TensorRT engines in %s (%v): the next run builds them anew", dir, why))
+		return os.Remove(filepath.Join(dir, manifestName))
+	}
+	return nil
+}
+
+// locked builds the engines, unless another process did while this one waited for it. refused says that those there did
+// not open.
+func (c engineCache) locked(ctx context.Context, key engineKey, open func(dir string, built bool) error, refused bool) error {
+	dir, lock := filepath.Join(c.dir, key.name()), filepath.Join(c.dir, "locks", key.name())
 	if err := os.MkdirAll(lock, 0o755); err != nil {
-		return fmt.Errorf("keep TensorRT engines: %w; name a folder that can be written in $%s", err, home.Env)
+		return fmt.Errorf("%w: %w; name a folder that can be written in $%s", errCache, err, home.Env)
 	}
 	release, err := fetch.Lock(ctx, lock, c.log)
 	if err != nil {
@@ -72,27 +102,27 @@ func (c engineCache) use(ctx context.Context, key engineKey, open func(dir strin
 	}
 	defer release()
 	home.Sweep(c.dir, key.name()+buildPattern)
-	switch why := check(dir, key); {
-	case errors.Is(why, os.ErrNotExist):
-	case why != nil:
+	why := check(dir, key)
+	switch {
+	case why == nil && !refused:
+		return c.reuse(dir, key, open)
+	case why != nil && !errors.Is(why, os.ErrNotExist):
 		c.log(fmt.Sprintf("the TensorRT engines in %s are built anew: %v", dir, why))
-	default:
-		if err = open(dir, true); err == nil || !isModelError(err) {
-			return err
-		}
-		c.log(fmt.Sprintf("the TensorRT engines in %s are built anew: they do not open: %v", dir, err))
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errCache, err)
 	}
 	return c.build(dir, key, open)
 }
+
+// errCache: the folder of engines can't be used, which says nothing of the model.
+var errCache = errors.New("keep TensorRT engines")
 
 // build fills a folder and gives it its name.
 func (c engineCache) build(dir string, key engineKey, open func(dir string, built bool) error) (err error) {
 	temp, err := os.MkdirTemp(c.dir, key.name()+buildPattern)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errCache, err)
 	}
 	defer func() {
 		if err != nil {
@@ -110,10 +140,14 @@ func (c engineCache) build(dir string, key engineKey, open func(dir string, buil
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(temp, manifestName), text, 0o644); err != nil {
-		return err
+	err = errors.Join(os.WriteFile(filepath.Join(temp, manifestName), text, 0o644), os.Chmod(temp, 0o755)) // others may share it
+	if err == nil {
+		err = os.Rename(temp, dir)
 	}
-	return os.Rename(temp, dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errCache, err)
+	}
+	return nil
 }
 
 // check tells what is wrong with the engines in dir; os.ErrNotExist where there are none.
@@ -140,6 +174,10 @@ func check(dir string, key engineKey) error {
 		if have[name] != m.Files[name] {
 			return fmt.Errorf("%s is damaged", name)
 		}
+		delete(have, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		return fmt.Errorf("%s is not of this build", name)
 	}
 	return nil
 }
@@ -173,8 +211,8 @@ func (o *opening) withEngines(f func() error) error {
 	o.engines = ""
 	options := o.session(0, o.buckets()).Options
 	key := engineKey{
-		Model: sum, TensorRT: o.libraries.Versions["TensorRT"], Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
-		Device: o.device.Name, Driver: o.driver.Version, Buckets: o.buckets(), Options: options,
+		Model: sum, Libraries: o.libraries.Versions, Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
+		Device: o.device.Name, Driver: driverVersion(o.driver), Buckets: o.buckets(), Options: options,
 	}
 	cache := engineCache{filepath.Join(o.CacheDir, "tensorrt"), o.Log}
 	return cache.use(o.ctx, key, func(dir string, built bool) error {
@@ -189,6 +227,16 @@ func (o *opening) withEngines(f func() error) error {
 		}
 		return f()
 	})
+}
+
+// driverVersion is that of the kernel's module, where it tells; else the newest CUDA that the driver can run.
+func driverVersion(d cuda.Driver) string {
+	text, err := os.ReadFile("/proc/driver/nvidia/version")
+	if err != nil {
+		return cudaVersion(d.Version)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
 }
 
 // engineFolder is where the engine of a bucket lies.

@@ -49,7 +49,7 @@ func (l *lines) log(s string) {
 }
 
 func key(model string) engineKey {
-	return engineKey{Model: model, TensorRT: "10.15.1", Capability: "9.0", Driver: 13000, Options: map[string]string{"trt_fp16_enable": "1"}}
+	return engineKey{Model: model, Libraries: map[string]string{"TensorRT": "10.15.1"}, Capability: "9.0", Driver: "580.1", Options: map[string]string{"trt_fp16_enable": "1"}}
 }
 
 func TestEnginesAreBuiltOnce(t *testing.T) {

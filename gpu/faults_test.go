@@ -161,3 +161,22 @@ func TestSimulatedFailureWaitsForWhatWasQueued(t *testing.T) {
 		t.Errorf("the next batch: %v", err)
 	}
 }
+
+// TestSimulatedCaptureByAnother opens, registers, runs and closes as if another thread captured a CUDA graph all the while:
+// nothing of that may break it.
+func TestSimulatedCaptureByAnother(t *testing.T) {
+	sim := simulated(t, 2)
+	path, spec := tiny.Write(t, tiny.Options{})
+	sim.Capturing(true)
+	b := open(t, path, spec, gpu.Options{Batch: 4, Normalize: true})
+	batch := backendtest.NewBatch(t, spec, 4, 4)
+	if err := b.Register(batch); err != nil {
+		t.Error(err)
+	}
+	if err := b.Run(t.Context(), batch); err != nil {
+		t.Error(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -30,8 +30,6 @@ type kernel struct {
 
 // load loads the kernels that the model needs. It runs on a thread of the device.
 func (k *kernels) load(d *cuda.Device, fit *ort.Fit, spec imgvec.Spec, l2 bool) (err error) {
-	quiet.RLock()
-	defer quiet.RUnlock()
 	k.sms = d.Info().SMs
 	if k.module, err = d.LoadModule(csrc.PTX); err != nil {
 		return fmt.Errorf("load kernels: %w", err)

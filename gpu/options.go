@@ -33,10 +33,13 @@ type Options struct {
 
 	LibraryDir string // where ONNX Runtime and its providers lie; "": the usual places
 	CacheDir   string // of converted models and TensorRT engines; "": HOME/cache/gpu, see package home
-	// Session holds further options of the provider under ONNX Runtime's own keys ("use_tf32", "prefer_nhwc",
-	// "cudnn_conv_algo_search", "gpu_mem_limit", "trt_builder_optimization_level", ...), in place of ours. With TensorRT
-	// the keys of the CUDA provider behind it begin with "cuda.".
+	// Session holds further options under ONNX Runtime's own keys, in place of ours: those of TensorRT's provider
+	// ("trt_builder_optimization_level"), of the CUDA provider ("use_tf32", "prefer_nhwc", "cudnn_conv_algo_search",
+	// "gpu_mem_limit"; also where it stands behind TensorRT), and of the session ("session.disable_prepacking"). Those of a
+	// provider that does not run the model are left out.
 	Session map[string]string
+	// Deterministic leaves cuDNN no choice by trial, which may give other last bits in another stream, device or run.
+	Deterministic bool
 	// Log gets what a person should know while the model opens: that an engine is built, a damaged cache is made anew, or
 	// another provider is taken. May be nil.
 	Log func(string)

@@ -64,17 +64,18 @@ func TestProviderOptions(t *testing.T) {
 	for key, want := range map[string]string{
 		"trt_profile_min_shapes": "image:8x3x16x16", "trt_profile_opt_shapes": "image:8x3x16x16", "trt_profile_max_shapes": "image:8x3x16x16",
 		"trt_fp16_enable": "1", "trt_engine_cache_path": "/engines/batch-8", "trt_timing_cache_path": "/engines",
-		"trt_builder_optimization_level": "5", "cuda.use_tf32": "0", "use_tf32": "1",
+		"trt_builder_optimization_level": "5", "cuda.use_tf32": "1", "use_tf32": "",
 	} {
 		if d.Options[key] != want {
 			t.Errorf("TensorRT: %s is %q, want %q", key, d.Options[key], want)
 		}
 	}
-	o.provider, o.graphs = ort.CUDA, true
+	o.provider, o.graphs, o.Deterministic = ort.CUDA, true, true
 	if sizes := o.perSession(); len(sizes) != 1 || len(sizes[0]) != 4 {
 		t.Errorf("CUDA: sessions for %v", sizes)
 	}
-	if d = o.session(77, o.buckets()); d.Options["use_tf32"] != "1" || d.Stream != 77 || !d.Graph {
+	if d = o.session(77, o.buckets()); d.Options["use_tf32"] != "1" || d.Options["trt_builder_optimization_level"] != "" ||
+		d.Options["cudnn_conv_algo_search"] != "HEURISTIC" || d.Stream != 77 || !d.Graph {
 		t.Errorf("CUDA: %+v", d)
 	}
 	o.Session = nil

@@ -20,6 +20,8 @@ func (o *opening) chooseProvider() error {
 		return o.use(ort.Host, "")
 	case o.Provider == CUDA:
 		return o.use(ort.CUDA, "")
+	case o.Provider == TensorRT && o.Precision == imgvec.FP32:
+		return refuse(imgvec.FP32, "TensorRT would compute it in TF32; use fp16, or the provider "+CUDA)
 	case o.Provider == TensorRT:
 		return o.use(ort.TensorRT, "")
 	case o.Precision == imgvec.FP32:
@@ -54,19 +56,48 @@ func (o *opening) session(compute uintptr, sizes []int) ort.DeviceOptions {
 		d.Options = o.cudaOptions("")
 	case ort.TensorRT:
 		d.Options = o.tensorRTOptions(sizes)
-		maps.Copy(d.Options, o.cudaOptions("cuda."))
+		maps.Copy(d.Options, o.cudaOptions(behind))
 	default:
-		return d
+		d.Options = map[string]string{}
 	}
-	maps.Copy(d.Options, o.Session)
+	for key, value := range o.Session {
+		if key := o.place(key); key != "" {
+			d.Options[key] = value
+		}
+	}
 	return d
 }
 
+// behind is how keys of the CUDA provider begin where it stands behind TensorRT.
+const behind = "cuda."
+
+// place is the key under which the session takes a user's option; "" where it belongs to a provider that is not used.
+func (o *opening) place(key string) string {
+	switch {
+	case strings.HasPrefix(key, "session."):
+		return key
+	case strings.HasPrefix(key, "trt_"):
+		if o.provider == ort.TensorRT {
+			return key
+		}
+		return ""
+	case o.provider == ort.TensorRT:
+		return behind + strings.TrimPrefix(key, behind)
+	case o.provider == ort.CUDA:
+		return strings.TrimPrefix(key, behind)
+	}
+	return ""
+}
+
 // cudaOptions are ours for the CUDA provider: cuDNN may try every algorithm and use what workspace it likes, and fp32 is
-// fp32.
+// fp32. What it finds best differs from one trial to the next, and so do the last bits of features.
 func (o *opening) cudaOptions(prefix string) map[string]string {
+	search := "EXHAUSTIVE"
+	if o.Deterministic {
+		search = "HEURISTIC"
+	}
 	return map[string]string{
-		prefix + "cudnn_conv_algo_search":       "EXHAUSTIVE",
+		prefix + "cudnn_conv_algo_search":       search,
 		prefix + "cudnn_conv_use_max_workspace": "1",
 		prefix + "arena_extend_strategy":        "kSameAsRequested",
 		prefix + "use_tf32":                     "0",
@@ -100,9 +131,7 @@ func (o *opening) perSession() [][]int {
 func (o *opening) tensorRTOptions(sizes []int) map[string]string {
 	most := sizes[len(sizes)-1]
 	options := map[string]string{
-		"trt_profile_min_shapes":  o.profile(sizes[0]),
-		"trt_profile_opt_shapes":  o.profile(most),
-		"trt_profile_max_shapes":  o.profile(most),
+		"trt_engine_cache_prefix": "model", // else it is a hash of the file's name
 		"trt_engine_cache_enable": "1",
 		"trt_engine_cache_path":   o.engineFolder(most),
 		"trt_timing_cache_enable": "1",
@@ -110,6 +139,10 @@ func (o *opening) tensorRTOptions(sizes []int) map[string]string {
 	}
 	if o.Precision == imgvec.FP16 {
 		options["trt_fp16_enable"] = "1"
+	}
+	if o.fit.Fixed == 0 {
+		options["trt_profile_min_shapes"] = o.profile(sizes[0])
+		options["trt_profile_opt_shapes"], options["trt_profile_max_shapes"] = o.profile(most), o.profile(most)
 	}
 	return options
 }

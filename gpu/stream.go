@@ -180,9 +180,15 @@ func (s *stream) resident(n int) error {
 	return errors.Join(s.marks[markDone].Synchronize(), s.bindings[index].Err())
 }
 
-// drain waits for whatever was queued.
+// drain waits for whatever was queued, as far as there are streams.
 func (s *stream) drain() error {
-	return errors.Join(s.in.Synchronize(), s.compute.Synchronize(), s.out.Synchronize())
+	var errs []error
+	for _, on := range []*cuda.Stream{s.in, s.compute, s.out} {
+		if on != nil {
+			errs = append(errs, on.Synchronize())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // count adds the pass that just ended to the backend's times.

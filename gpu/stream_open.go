@@ -2,19 +2,14 @@ package gpu
 
 import (
 	"errors"
-	"sync"
 
+	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/ort"
 )
 
 // warmups is how often each bucket runs before the first batch: the first run captures a CUDA graph, the second replays it.
 const warmups = 2
-
-// quiet keeps the process's GPUs still while a CUDA graph is captured: a call on any thread that allocates or frees
-// memory or page-locks it would fail, and the capture with it. Who makes such calls holds it for reading, who captures
-// for writing. Running batches makes none.
-var quiet sync.RWMutex
 
 // open makes a stream of the backend and everything in it. What was made is free's, also after an error.
 func (s *stream) open(o *opening) (err error) {
@@ -31,8 +26,6 @@ func (s *stream) open(o *opening) (err error) {
 
 // make makes all that the stream holds.
 func (s *stream) make(o *opening) error {
-	quiet.RLock()
-	defer quiet.RUnlock()
 	for _, step := range []func() error{s.makeStreams, s.allocate, func() error { return s.bind(o) }} {
 		if err := step(); err != nil {
 			return err
@@ -112,11 +105,10 @@ func (s *stream) bind(o *opening) error {
 // warm runs every bucket, largest first so that the session's memory grows once: kernels are chosen and graphs captured
 // here, and the places behind the end of a batch hold numbers from here on.
 func (s *stream) warm() error {
-	quiet.Lock()
-	defer quiet.Unlock()
 	spec := s.b.spec
-	for i := range s.staging.Bytes() {
-		s.staging.Bytes()[i] = byte(i*7 + i>>8) // no picture, but no zeros: those may be faster than real ones
+	pixels := s.staging.Bytes()
+	for i := range pixels {
+		pixels[i] = byte(i*7 + i>>8) // no picture, but no zeros: those may be faster than real ones
 	}
 	for i := len(s.b.info.Buckets) - 1; i >= 0; i-- {
 		n := s.b.info.Buckets[i]
@@ -140,9 +132,11 @@ func (s *stream) free() error {
 	}
 	defer s.thread.Close()
 	return s.thread.Do(func() error {
-		quiet.RLock()
-		defer quiet.RUnlock()
 		var errs []error
+		if errors.Is(s.drain(), imgvec.ErrNoDevice) {
+			// ONNX Runtime's destructors end the process where a CUDA graph can't be given back: they are left out.
+			s.bindings, s.sessions = nil, nil
+		}
 		for _, binding := range s.bindings {
 			errs = append(errs, binding.Close())
 		}

@@ -87,12 +87,32 @@ static void fail_device(Device *d, Context *c, int code) {
             for (auto s : other->streams) s->work.notify_all();
 }
 
+thread_local int capture_mode = 0; // as cuThreadExchangeStreamCaptureMode sets it; 2 is relaxed
+
+// breaks_capture tells whether a call fails on a thread that is not relaxed while another one captures a CUDA graph in the
+// global mode.
+static bool breaks_capture(const char *what) {
+    static const char *const all[] = {
+        "cuMemAlloc_v2", "cuMemFree_v2", "cuMemHostAlloc", "cuMemFreeHost", "cuMemHostRegister_v2", "cuMemHostUnregister",
+        "cuEventSynchronize", "cuEventQuery", "cuStreamSynchronize", "cuStreamQuery", "cuCtxSynchronize", "cuMemcpyHtoD_v2",
+        "cuMemcpyDtoH_v2", "cuModuleLoadData", "cuModuleLoadDataEx", "cuModuleUnload", "cuDevicePrimaryCtxRetain",
+        "cuDevicePrimaryCtxRelease_v2",
+    };
+    for (auto name : all)
+        if (!strcmp(name, what)) return true;
+    return false;
+}
+
 Call::Call(const char *what, Need need, int ordinal) : what(what), lk(g), w(world()) {
     if (!total++) log_first(what);
     counts()[what]++;
     if (need == NOTHING) return;
     if (!started) {
         code = NOT_INITIALIZED;
+        return;
+    }
+    if (w->capturing && capture_mode != 2 && breaks_capture(what)) {
+        fail(STREAM_CAPTURE_UNSUPPORTED, "another thread captures a CUDA graph, and this one is not relaxed");
         return;
     }
     Device *d = nullptr;

@@ -4,6 +4,7 @@
 namespace sim {
 
 void push_current(Context *c);
+extern thread_local int capture_mode;
 bool pop_current(Context **c);
 bool of_old_world(const Context *c);
 
@@ -156,6 +157,14 @@ API int cuCtxGetStreamPriorityRange(int *least, int *greatest) {
     Call c("cuCtxGetStreamPriorityRange");
     if (!c.code) *least = 0, *greatest = -5;
     return c.code;
+}
+
+API int cuThreadExchangeStreamCaptureMode(int *mode) {
+    Call c("cuThreadExchangeStreamCaptureMode", STARTED);
+    if (c.code) return c.code;
+    if (!mode || *mode < 0 || *mode > 2) return c.code = INVALID_VALUE;
+    std::swap(*mode, capture_mode);
+    return OK;
 }
 
 } // namespace sim

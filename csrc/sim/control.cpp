@@ -46,6 +46,11 @@ API void imgvec_sim_release() {
     for (auto d : w->devices) d->hung = false;
     for (auto s : w->agents) s->work.notify_all();
 }
+// As if a thread captured a CUDA graph in the global mode: calls that break that fail on threads that are not relaxed.
+API void imgvec_sim_capturing(int on) {
+    Lock lk(g);
+    world()->capturing = on != 0;
+}
 // Every copy lasts that much longer.
 API void imgvec_sim_slow_copies(long us) {
     Lock lk(g);

@@ -33,7 +33,7 @@ enum Code : int {
     INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, LAUNCH_TIMEOUT = 702,
     PRIMARY_CONTEXT_ACTIVE = 708, CONTEXT_IS_DESTROYED = 709, ASSERT = 710, ALREADY_REGISTERED = 712,
     NOT_REGISTERED = 713, HARDWARE_STACK_ERROR = 714, LAUNCH_FAILED = 719, NOT_PERMITTED = 800, NOT_SUPPORTED = 801,
-    SYSTEM_NOT_READY = 802, UNKNOWN = 999,
+    SYSTEM_NOT_READY = 802, STREAM_CAPTURE_UNSUPPORTED = 900, UNKNOWN = 999,
 };
 bool ends_context(int code); // every later call of the context gives it too, until the context is released
 bool ends_device(int code);  // likewise, for good
@@ -166,6 +166,7 @@ struct Fault {
 
 struct World {
     bool dead = false;
+    bool capturing = false; // as if a thread captured a CUDA graph in the global mode
     std::vector<Device *> devices;
     std::set<Context *> contexts;
     std::set<Event *> events;   // alive

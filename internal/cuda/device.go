@@ -15,6 +15,8 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
+
+	"github.com/imgvec/imgvec/internal/nvidia"
 )
 
 // Device is a retained primary context: the one that ONNX Runtime's providers use, so that memory and streams are
@@ -125,7 +127,11 @@ func Open(ordinal int) (*Device, error) {
 	if d.dev, err = cu.GetDevice(ordinal); err != nil {
 		return nil, fmt.Errorf("imgvec: open cuda:%d: %w", ordinal, native("cuDeviceGet", err))
 	}
-	if d.ctx, err = d.dev.RetainPrimaryCtx(); err != nil {
+	err = relaxed(func() (err error) {
+		d.ctx, err = d.dev.RetainPrimaryCtx()
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("imgvec: open cuda:%d: %w", ordinal, native("cuDevicePrimaryCtxRetain", err))
 	}
 	return d, nil
@@ -152,7 +158,7 @@ func (d *Device) Close() error {
 	}
 	left := d.held.left()
 	released := make(chan error, 1)
-	go func() { released <- d.dev.ReleasePrimaryCtx() }()
+	go func() { released <- relaxed(d.dev.ReleasePrimaryCtx) }()
 	wait := time.NewTimer(closeWait)
 	defer wait.Stop()
 	var err error
@@ -200,7 +206,7 @@ func (d *Device) wrapCode(op string, code int) error {
 
 // wrapUnlessLost is wrap for what gives something back: a lost device has given it back already.
 func (d *Device) wrapUnlessLost(op string, err error) error {
-	if lostCode(codeOf(err)) {
+	if nvidia.Lost(codeOf(err)) {
 		return nil
 	}
 	return d.wrap(op, err)

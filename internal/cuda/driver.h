@@ -29,6 +29,7 @@ int cuMemHostAlloc(void **memory, size_t bytes, unsigned flags);
 int cuMemHostRegister_v2(void *memory, size_t bytes, unsigned flags);
 int cuMemHostUnregister(void *memory);
 int cuLaunchHostFunc(void *stream, void *function, void *data);
+int cuThreadExchangeStreamCaptureMode(int *mode);
 
 #pragma GCC visibility pop
 #endif

@@ -6,35 +6,24 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"slices"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/nvidia"
 )
 
 // Codes of the driver that are told apart.
 const (
-	codeOutOfMemory       = 2
-	codeDeinitialized     = 4 // the process is ending
-	codeStub              = 34
-	codeNoDevice          = 100
-	codeNotFound          = 500
-	codeNotReady          = 600
-	codeAlreadyRegistered = 712
-	codeNotReadySystem    = 802
-	codeMismatch          = 803
-	codeCompat            = 804
-	codeUnknown           = 999
+	codeOutOfMemory    = 2
+	codeDeinitialized  = 4 // the process is ending
+	codeStub           = 34
+	codeNoDevice       = 100
+	codeNotFound       = 500
+	codeNotReady       = 600
+	codeNotReadySystem = 802
+	codeMismatch       = 803
+	codeCompat         = 804
+	codeUnknown        = 999
 )
-
-// lostCodes end a context, a device or the driver: every later call on it fails.
-var lostCodes = []int{
-	codeDeinitialized, 46, codeNoDevice, 101, // unavailable, no device, invalid device
-	214, 220, 226, // uncorrectable memory or link errors
-	700, 702, 709, 710, // illegal address, launch time-out, context destroyed, assert
-	714, 715, 716, 717, 718, 719, 721, // a kernel's faults
-	codeNotReadySystem, 805, 806, 807, 810, 911, // the system, the multi-process service, an external device
-	codeUnknown,
-}
 
 // native makes a result of the driver ours; nil stays nil. Out of memory wraps imgvec.ErrOutOfMemory; a code after
 // which the device can't be used any more wraps imgvec.ErrNoDevice. All wrap an *imgvec.NativeError.
@@ -53,7 +42,7 @@ func nativeCode(op string, code int) error {
 	switch {
 	case code == codeOutOfMemory:
 		return fmt.Errorf("%w: %w", imgvec.ErrOutOfMemory, err)
-	case lostCode(code):
+	case nvidia.Lost(code):
 		return fmt.Errorf("device lost: %w: %w", imgvec.ErrNoDevice, err)
 	}
 	return err
@@ -70,8 +59,6 @@ func describe(lib library, op string, code int) *imgvec.NativeError {
 	}
 	return &imgvec.NativeError{Lib: "cuda", Op: op, Code: code, Msg: name}
 }
-
-func lostCode(code int) bool { return slices.Contains(lostCodes, code) }
 
 // codeOf is the number behind an error of gorgonia.org/cu, whose type is not exported.
 func codeOf(err error) int {

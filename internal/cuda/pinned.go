@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
+
+	"github.com/imgvec/imgvec/internal/nvidia"
 )
 
 // portable makes page-locked memory count as such for every device of the process. It is the driver's flag both of
@@ -22,7 +24,6 @@ const portable = 1
 type PinnedMemory struct {
 	device  *Device
 	purpose Purpose
-	counted bool // in the device's bytes
 	release func() error
 
 	mu  sync.Mutex
@@ -38,29 +39,26 @@ func (d *Device) AllocPinned(n int64, p Purpose) (*PinnedMemory, error) {
 	}
 	d.held.add(p, n)
 	release := func() error { return d.wrapUnlessLost("cuMemFreeHost", cu.MemFreeHost(memory)) }
-	return &PinnedMemory{device: d, purpose: p, counted: true, release: release, mem: unsafe.Slice((*byte)(memory), n)}, nil
+	return &PinnedMemory{device: d, purpose: p, release: release, mem: unsafe.Slice((*byte)(memory), n)}, nil
 }
 
 // Register page-locks memory that the caller has: outside the Go heap, and alive until Free. Memory that this package
-// registered before, for any device, is registered once and unlocked by the last Free; memory that something else has
-// registered is taken as it is. Inside Do.
+// registered before, for any device, is registered once and unlocked by the last Free. Memory of which a page is locked
+// already, by something else or as part of another registration, is an error: whether all of it is locked is not known.
+// Inside Do.
 func (d *Device) Register(mem []byte, p Purpose) (*PinnedMemory, error) {
-	ours, code := registrations.add(d.dev, mem)
-	if code != 0 {
+	if code := registrations.add(d.dev, mem); code != 0 {
 		return nil, d.wrapCode("cuMemHostRegister", code)
 	}
-	release := func() error { return nil }
-	if ours {
-		d.held.add(p, int64(len(mem)))
-		release = func() error {
-			code := registrations.remove(mem)
-			if lostCode(code) {
-				return nil
-			}
-			return d.wrapCode("cuMemHostUnregister", code)
+	d.held.add(p, int64(len(mem)))
+	release := func() error {
+		code := registrations.remove(mem)
+		if nvidia.Lost(code) {
+			return nil
 		}
+		return d.wrapCode("cuMemHostUnregister", code)
 	}
-	return &PinnedMemory{device: d, purpose: p, counted: ours, release: release, mem: mem}, nil
+	return &PinnedMemory{device: d, purpose: p, release: release, mem: mem}, nil
 }
 
 // Bytes is the memory, nil after Free.
@@ -88,9 +86,7 @@ func (m *PinnedMemory) Free() error {
 	if mem == nil {
 		return nil
 	}
-	if m.counted {
-		m.device.held.add(m.purpose, -int64(len(mem)))
-	}
+	m.device.held.add(m.purpose, -int64(len(mem)))
 	return m.release()
 }
 
@@ -114,31 +110,27 @@ type uses struct {
 	count int
 }
 
-// add registers mem or counts one more use of it. ours is false where something else has registered it.
-func (r *registry) add(d cu.Device, mem []byte) (ours bool, code int) {
+// add registers mem or counts one more use of it.
+func (r *registry) add(d cu.Device, mem []byte) (code int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := registration{unsafe.SliceData(mem), len(mem)}
 	if known := r.uses[key]; known != nil {
 		known.count++
-		return true, 0
+		return 0
 	}
-	switch code := int(C.cuMemHostRegister_v2(unsafe.Pointer(key.start), C.size_t(key.len), portable)); code {
-	case 0:
-	case codeAlreadyRegistered:
-		return false, 0
-	default:
-		return false, code
+	if code := int(C.cuMemHostRegister_v2(unsafe.Pointer(key.start), C.size_t(key.len), portable)); code != 0 {
+		return code
 	}
 	if _, err := d.RetainPrimaryCtx(); err != nil {
 		C.cuMemHostUnregister(unsafe.Pointer(key.start))
-		return false, codeOf(err)
+		return codeOf(err)
 	}
 	if r.uses == nil {
 		r.uses = map[registration]*uses{}
 	}
 	r.uses[key] = &uses{d, 1}
-	return true, 0
+	return 0
 }
 
 // remove counts one use less and unregisters after the last.

@@ -36,7 +36,7 @@ func kernelModule() bool {
 
 // notFound says that none of the paths is there.
 func notFound(tried []string, kernelModule bool) error {
-	remedy := "install NVIDIA's driver, 525 or newer"
+	remedy := "install NVIDIA's driver, 580 or newer"
 	if kernelModule {
 		remedy = "the kernel has NVIDIA's module, so this is a container without the driver's libraries, or libcuda is not installed: " +
 			"start the container with --gpus all and NVIDIA_DRIVER_CAPABILITIES=compute,utility, or install libcuda of the module's version"

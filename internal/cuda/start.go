@@ -71,7 +71,7 @@ func start(paths []string) (library, Driver, error) {
 	}
 	driver.Version = int(version)
 	if driver.Version < oldest {
-		return nil, driver, fmt.Errorf("the driver %q is for CUDA %s; needed is one for CUDA %s or newer (525 or newer): update NVIDIA's driver",
+		return nil, driver, fmt.Errorf("the driver %q is for CUDA %s; needed is one for CUDA %s or newer (ONNX Runtime needs 580 or newer): update NVIDIA's driver",
 			driver.Path, versionText(driver.Version), versionText(oldest))
 	}
 	if code := C.imgvec_cuda_init(unsafe.Pointer(lib)); code != 0 {

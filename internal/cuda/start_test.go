@@ -34,7 +34,7 @@ func TestStartNamesThePathsTried(t *testing.T) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	tried := places("")
-	for module, remedy := range map[bool]string{false: "install NVIDIA's driver, 525 or newer", true: "start the container with --gpus all"} {
+	for module, remedy := range map[bool]string{false: "install NVIDIA's driver, 580 or newer", true: "start the container with --gpus all"} {
 		err := notFound(tried, module)
 		for _, part := range append([]string{remedy, "no NVIDIA driver"}, tried...) {
 			if !strings.Contains(err.Error(), part) {
@@ -75,7 +75,7 @@ func TestStartSaysWhatIsWrongWithADriver(t *testing.T) {
 	}
 	t.Setenv("CUDA_VISIBLE_DEVICES", "7")
 	for _, c := range []struct{ name, path, text string }{
-		{"too old", driver(t, "11080", "0", "1"), "is for CUDA 11.8; needed is one for CUDA 12.0 or newer (525 or newer)"},
+		{"too old", driver(t, "11080", "0", "1"), "is for CUDA 11.8; needed is one for CUDA 12.0 or newer (ONNX Runtime needs 580 or newer)"},
 		{"mismatch", driver(t, "13000", "803", "1"), "cuInit: CUDA_ERROR_OF_THE_TEST: words of the test (code 803); the driver's library and its kernel module"},
 		{"hidden", driver(t, "13000", "100", "1"), `CUDA_VISIBLE_DEVICES is "7"`},
 		{"no device", driver(t, "13000", "0", "0"), "no GPU is visible"},

@@ -50,6 +50,7 @@ func (t *Thread) run(ready chan<- error) {
 		ready <- t.device.wrap("cuCtxSetCurrent", err)
 		return
 	}
+	relax()
 	bindThread(cpusOf(sysfs, t.device.info.NUMANode))
 	t.device.held.count("thread", 1)
 	ready <- nil

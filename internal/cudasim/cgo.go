@@ -22,6 +22,7 @@ static void fail(int device, const char *what, long at, int code, long times) {
 }
 static void hang(int device, long at) { FIND(void, sim_hang, (int, long)) sim_hang(device, at); }
 static void let_go(void) { FIND(void, sim_release, (void)) sim_release(); }
+static void capturing(int on) { FIND(void, sim_capturing, (int)) sim_capturing(on); }
 static void slow_copies(long us) { FIND(void, sim_slow_copies, (long)) sim_slow_copies(us); }
 static void lag(long us) { FIND(void, sim_lag, (long)) sim_lag(us); }
 static void memory(int64_t bytes) { FIND(void, sim_memory, (int64_t)) sim_memory(bytes); }
@@ -63,6 +64,9 @@ func fail(f Fault) {
 
 func hang(device, at int) { C.hang(C.int(device), C.long(at)) }
 func release()            { C.let_go() }
+func capturing(on bool) {
+	C.capturing(map[bool]C.int{true: 1}[on])
+}
 func slowCopies(us int64) { C.slow_copies(C.long(us)) }
 func lag(us int64)        { C.lag(C.long(us)) }
 func memory(bytes int64)  { C.memory(C.int64_t(bytes)) }

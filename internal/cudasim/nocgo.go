@@ -10,6 +10,7 @@ func reset(int) string   { return "" }
 func fail(Fault)         {}
 func hang(int, int)      {}
 func release()           {}
+func capturing(bool)     {}
 func slowCopies(int64)   {}
 func lag(int64)          {}
 func memory(int64)       {}

@@ -88,6 +88,10 @@ func (s *Sim) Hang(device, at int) { hang(device, at) }
 // Release lets go on what hangs. The devices' memory counts as usual again.
 func (s *Sim) Release() { release() }
 
+// Capturing makes it as if another thread were capturing a CUDA graph in the global mode: allocating, freeing, page-locking
+// and waiting on a thread that is not relaxed fails, and is a violation.
+func (s *Sim) Capturing(on bool) { capturing(on) }
+
 // SlowCopies makes every copy last so much longer.
 func (s *Sim) SlowCopies(d time.Duration) { slowCopies(d.Microseconds()) }
 

@@ -39,8 +39,8 @@ type DeviceOptions struct {
 	Options map[string]string
 	// Graph: a binding with a number is captured as a CUDA graph in its first run, which runs the model several times and
 	// waits for it, and replayed from then on. While it captures, a call on another thread that allocates or frees device
-	// memory or waits for the device fails, and the capture with it: first runs must have the process's GPUs to
-	// themselves. A model that can't be captured, because work on data is left to the CPU, is an error of OpenDevice.
+	// memory or waits for the device fails, and the capture with it, unless that thread is relaxed, as internal/cuda's are. A
+	// model that can't be captured, because work on data is left to the CPU, is an error of OpenDevice.
 	Graph bool
 	Fold  bool // as in Options
 }

@@ -80,10 +80,11 @@ func notOpened(err error) error {
 
 // native sets ONNX Runtime's options. The host's part of a session on a device is small: it needs no threads.
 func (o DeviceOptions) native(options *onnxruntime_go.SessionOptions) error {
+	level, _ := logLevel()
 	err := errors.Join(
 		options.SetIntraOpNumThreads(1),
 		options.SetInterOpNumThreads(1),
-		options.SetLogSeverityLevel(onnxruntime_go.LoggingLevelFatal), // errors come back as values
+		options.SetLogSeverityLevel(level),
 	)
 	for key, value := range o.session() {
 		err = errors.Join(err, options.AddSessionConfigEntry(key, value))

@@ -48,7 +48,8 @@ func start(dir string) (Environment, error) {
 		return environment, err
 	}
 	onnxruntime_go.SetSharedLibraryPath(path)
-	if err := onnxruntime_go.InitializeEnvironment(onnxruntime_go.WithLogLevelFatal()); err != nil {
+	_, level := logLevel()
+	if err := onnxruntime_go.InitializeEnvironment(level); err != nil {
 		return environment, fmt.Errorf("imgvec: start ONNX Runtime %q: %w: %w", path, imgvec.ErrNoRuntime, err)
 	}
 	return environment, nil

@@ -62,3 +62,6 @@ func (*Tensor) Uint8() []uint8 { return nil }
 
 // Destroy does nothing.
 func (*Tensor) Destroy() error { return nil }
+
+// LogVariable is not looked at: this build has no ONNX Runtime.
+const LogVariable = "IMGVEC_ORT_LOG"

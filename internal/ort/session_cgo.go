@@ -43,11 +43,12 @@ func (o Options) native() (*onnxruntime_go.SessionOptions, error) {
 	if !o.OpenVINO {
 		threads = max(1, o.Threads/max(1, o.Streams))
 	}
+	level, _ := logLevel()
 	err = errors.Join(
 		options.SetIntraOpNumThreads(threads),
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 		options.SetInterOpNumThreads(1),
-		options.SetLogSeverityLevel(onnxruntime_go.LoggingLevelFatal), // errors come back as values
+		options.SetLogSeverityLevel(level),
 	)
 	if err == nil && o.Fold {
 		err = options.AddSessionConfigEntry(foldKey, "1")
