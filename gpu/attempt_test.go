@@ -59,3 +59,10 @@ func TestTheFirstWayThatTakesTheModel(t *testing.T) {
 		}
 	}
 }
+
+func TestTensorRTIsNoFP32(t *testing.T) {
+	o := &opening{Options: Options{Provider: TensorRT, Precision: imgvec.FP32}}
+	if err := o.chooseProvider(); !errors.Is(err, imgvec.ErrPrecision) || !strings.Contains(err.Error(), "TF32") {
+		t.Errorf("%v", err)
+	}
+}
