@@ -164,6 +164,7 @@ const (
 	limitsTorch  = "limits-torch"
 	imgvecAuto   = "imgvec"
 	imgvecCUDA   = "imgvec-cuda"
+	imgvecNHWC   = "imgvec-cuda-nhwc"
 	torchEager   = "torch-eager"
 	torchCompile = "torch-compile"
 	ortPython    = "ort-python"
@@ -193,6 +194,7 @@ func (o gpuOptions) peers(photos string, m *model.Model, half string) ([]*gpuPee
 		{contender: &contender{name: imgvecAuto, what: "imgvec, fp16, the provider that it chooses", command: own("")},
 			scenarios: append(slices.Clone(alone), decodeAlone, offlineJPEG, single)},
 		{contender: &contender{name: imgvecCUDA, what: "imgvec, fp16, ONNX Runtime's CUDA provider", command: own(gpu.CUDA)}, scenarios: alone},
+		{contender: &contender{name: imgvecNHWC, what: "the same with prefer_nhwc=1", command: append(own(gpu.CUDA), "-option", "prefer_nhwc=1")}, scenarios: alone[:2]},
 		{contender: &contender{name: torchEager, what: "PyTorch eager, fp16, channels_last", peer: true, command: python("torch_gpu.py", "--mode", "eager")},
 			scenarios: alone[:2]},
 		{contender: &contender{name: torchCompile, what: "PyTorch, torch.compile max-autotune, fp16, channels_last", peer: true, command: python("torch_gpu.py", "--mode", "compile")},

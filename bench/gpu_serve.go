@@ -71,6 +71,12 @@ func serveGPU(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("bench gpu-peer", flag.ContinueOnError)
 	device, name, photos, provider := f.String("device", "", ""), f.String("model", "", ""), f.String("photos", "", ""), f.String("provider", "", "")
 	batch := f.Int("batch", 0, "")
+	options := map[string]string{}
+	f.Func("option", "", func(text string) error {
+		key, value, _ := strings.Cut(text, "=")
+		options[key] = value
+		return nil
+	})
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ func serveGPU(ctx context.Context, args []string) error {
 		return err
 	}
 	rig, err := measure.NewRig(measure.Options{
-		Model: m, Images: images, Executor: executor.Options{Device: *device, Provider: *provider, Precision: imgvec.FP16, Batch: *batch},
+		Model: m, Images: images, Executor: executor.Options{Device: *device, Provider: *provider, Session: options, Precision: imgvec.FP16, Batch: *batch},
 		Log: func(line string) { fmt.Fprintln(os.Stderr, line) },
 	})
 	if err != nil {

@@ -152,7 +152,7 @@ func (s gpuSet) ratios() []string {
 		v := spreadOf(values)
 		lines = append(lines, fmt.Sprintf("%s%s\t"+format+" ("+format+" - "+format+")", text, batches(a, b), v.Median, v.Min, v.Max))
 	}
-	for _, own := range []string{imgvecAuto, imgvecCUDA} {
+	for _, own := range []string{imgvecAuto, imgvecCUDA, imgvecNHWC} {
 		for _, peer := range []string{torchEager, torchCompile, ortPython} {
 			for _, scenario := range []string{offlineDevice, offlineU8} {
 				add(fmt.Sprintf("%s: %s / %s", scenario, own, peer), s.best(own, scenario), s.best(peer, scenario), "%.2fx", 1)
