@@ -33,7 +33,7 @@ func simulated(t *testing.T, devices int) *cudasim.Sim {
 	return sim
 }
 
-// open opens a model on a simulated device.
+// open opens a model on a device, until the end of the test.
 func open(t *testing.T, path string, spec imgvec.Spec, opts gpu.Options) *gpu.Backend {
 	t.Helper()
 	if opts.Device == "" {
@@ -49,6 +49,11 @@ func open(t *testing.T, path string, spec imgvec.Spec, opts gpu.Options) *gpu.Ba
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
 	return b
 }
 
@@ -109,12 +114,15 @@ func TestSimulatedFeaturesAreTheCPUs(t *testing.T) {
 				precision = imgvec.FP16
 			}
 			b := open(t, path, spec, gpu.Options{Precision: precision, Batch: 8})
-			defer b.Close()
 			reference, err := cpu.Open(t.Context(), path, spec, cpu.Options{Precision: imgvec.FP32, Provider: cpu.CPU})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer reference.Close()
+			defer func() {
+				if err := reference.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
 			got, want := backendtest.NewBatch(t, spec, 11, 11), backendtest.NewBatch(t, spec, 11, 11)
 			if err := b.Run(t.Context(), got); err != nil {
 				t.Fatal(err)
@@ -133,7 +141,6 @@ func TestSimulatedIsSaid(t *testing.T) {
 	simulated(t, 2)
 	path, spec := tiny.Write(t, tiny.Options{})
 	b := open(t, path, spec, gpu.Options{Device: "cuda:1"})
-	defer b.Close()
 	if i := b.Info(); !strings.Contains(i.Provider, "simulated") || !strings.Contains(i.Device, "Simulated") || !strings.HasPrefix(i.Device, "cuda:1") {
 		t.Errorf("%+v", i)
 	}

@@ -123,7 +123,6 @@ func TestSimulatedUnregisteredMemory(t *testing.T) {
 	simulated(t, 1)
 	path, spec := tiny.Write(t, tiny.Options{})
 	b := open(t, path, spec, gpu.Options{Batch: 4})
-	defer b.Close()
 	batch := backendtest.NewBatch(t, spec, 9, 9)
 	if err := b.Run(t.Context(), batch); err != nil {
 		t.Error(err)
@@ -145,7 +144,6 @@ func TestSimulatedFailureWaitsForWhatWasQueued(t *testing.T) {
 	sim := simulated(t, 1)
 	path, spec := tiny.Write(t, tiny.Options{})
 	b := open(t, path, spec, gpu.Options{Batch: 4})
-	defer b.Close()
 	sim.SlowCopies(20 * time.Millisecond)
 	const invalidValue = 1 // the device lives on
 	sim.Fail(cudasim.Fault{Call: "cuLaunchKernel", At: 1, Code: invalidValue})
