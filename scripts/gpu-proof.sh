@@ -101,7 +101,7 @@ test_binary() {
 		figure "$1: tests" "none" '"skip": "no simulated driver here (make sim)"'
 		return
 	fi
-	IMGVEC_GPU=$(number real simulated) IMGVEC_REQUIRE=$(number gpu,ort ort) "$python" "$tools/gotest.py" "$1" "$state/tests/$2" "$root/$3" --may-skip "${may_skip:-needs TensorRT|needs a second}" \
+	IMGVEC_GPU=$(number real simulated) IMGVEC_SIM=$IMGVEC_CUDA_DRIVER IMGVEC_REQUIRE=$(number gpu,ort ort) "$python" "$tools/gotest.py" "$1" "$state/tests/$2" "$root/$3" --may-skip "${may_skip:-needs TensorRT|needs a second}" \
 		-- -test.run "$4" -test.timeout 280s
 }
 
@@ -233,7 +233,7 @@ step_soak() {
 	need "$bin/imgvec" "piece app" && need "$photos" "piece data" || return
 	models
 	"$python" "$tools/soak.py" --imgvec "$bin/imgvec" --photos "$work/photos.txt" --work "$work" --seconds "$(number 180 8)" --device "$(device)" -- --model "$(number resnet50-random efficientnet-lite0)" --precision "$(number fp16 "${dry_precision:-fp32}")"
-	"$python" "$tools/features.py" rows "soak" "$work/soak.npy" "$(wc -l <"$work/photos.txt")"
+	"$python" "$tools/features.py" rows "soak" "$work/soak.npy" "$(wc -l <"$work/photos.txt")" "$(wc -l <"$work/soak.txt")"
 	rm -f "$work/soak.npy" "$work/soak.npy.ids.jsonl"
 }
 

@@ -3,7 +3,7 @@
 
   features.py compare NAME GOT.npy WANT.npy --min COSINE [--rows N]   the least cosine between rows, and that no row is missing
   features.py same NAME FILE SHA256                           the file is the one that the reference was made with
-  features.py rows NAME GOT.npy PHOTOS                        of repeated photos: every row there, in its place, and no NaN
+  features.py rows NAME GOT.npy PHOTOS ROWS                   of repeated photos: every row there, in its place, and no NaN
   features.py rates NAME REPORT.json                          the rates in a report of imgvec bench --json
 """
 import argparse
@@ -44,7 +44,7 @@ def same(args):
 def rows(args):
     """Rows of one photo are the same but for rounding, and nearer to each other than to those of any other photo."""
     got = np.load(args.got, mmap_mode="r")
-    figure(f"{args.name}: rows", got.shape[0], ok=got.shape[0] % args.photos == 0)
+    figure(f"{args.name}: rows", got.shape[0], equal=args.expect)
     first = np.asarray(got[:args.photos], np.float32)
     norms = first / np.linalg.norm(first, axis=1, keepdims=True)
     least, wrong, bad = 1.0, 0, 0
@@ -89,7 +89,7 @@ def main():
     s = sub.add_parser("same")
     s.add_argument("name"), s.add_argument("file"), s.add_argument("sha256"), s.set_defaults(do=same)
     r = sub.add_parser("rows")
-    r.add_argument("name"), r.add_argument("got"), r.add_argument("photos", type=int), r.set_defaults(do=rows)
+    r.add_argument("name"), r.add_argument("got"), r.add_argument("photos", type=int), r.add_argument("expect", type=int), r.set_defaults(do=rows)
     b = sub.add_parser("rates")
     b.add_argument("name"), b.add_argument("report"), b.set_defaults(do=rates)
     args = p.parse_args()
