@@ -54,3 +54,15 @@ func (b *Batch) Image(i int) []uint8 {
 func (b *Batch) Feature(i int) []float32 {
 	return b.Features[i*b.dim : (i+1)*b.dim : (i+1)*b.dim]
 }
+
+// Fits tells why a model of the spec can't run the batch; nil where it can.
+func (b *Batch) Fits(spec Spec) error {
+	switch {
+	case spec.MaxBatch > 0 && b.n > spec.MaxBatch:
+		return fmt.Errorf("imgvec: run model %q: batch of %d images, the model takes %d", spec.Model, b.n, spec.MaxBatch)
+	case b.imageLen != spec.ImageLen() || b.dim != spec.Dim:
+		return fmt.Errorf("imgvec: run model %q: the batch is laid out for another model: %d bytes and %d features an image, not %d and %d",
+			spec.Model, b.imageLen, b.dim, spec.ImageLen(), spec.Dim)
+	}
+	return nil
+}

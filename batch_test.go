@@ -67,3 +67,25 @@ func TestSetLenPanicsOutOfRange(t *testing.T) {
 		}()
 	}
 }
+
+func TestBatchFitsItsModelOnly(t *testing.T) {
+	spec := smallSpec()
+	b, err := imgvec.NewBatch(spec, make([]uint8, 5*24), make([]float32, 5*3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.SetLen(4)
+	if err := b.Fits(spec); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*imgvec.Spec){
+		"a smaller largest batch": func(s *imgvec.Spec) { s.MaxBatch = 3 },
+		"another picture":         func(s *imgvec.Spec) { s.Preset.InputSize.Width = 5 },
+		"other features":          func(s *imgvec.Spec) { s.Dim = 4 },
+	} {
+		other := spec
+		if change(&other); b.Fits(other) == nil {
+			t.Errorf("it fits a model of %s", name)
+		}
+	}
+}

@@ -104,12 +104,8 @@ func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
 	if err := ctx.Err(); err != nil || n == 0 {
 		return err
 	}
-	if most := b.spec.MaxBatch; most > 0 && n > most {
-		return fmt.Errorf("imgvec: run model %q: batch of %d images, the model takes %d", b.spec.Model, n, most)
-	}
-	if len(batch.Image(0)) != b.spec.ImageLen() || len(batch.Feature(0)) != b.spec.Dim {
-		return fmt.Errorf("imgvec: run model %q: the batch is laid out for another model: %d bytes and %d features an image, not %d and %d",
-			b.spec.Model, len(batch.Image(0)), len(batch.Feature(0)), b.spec.ImageLen(), b.spec.Dim)
+	if err := batch.Fits(b.spec); err != nil {
+		return err
 	}
 	return b.onStream(ctx, n, func(s *stream) error {
 		for from := 0; from < n; from += b.info.Batch {
