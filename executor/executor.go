@@ -53,7 +53,6 @@ type config struct {
 	workers       int
 	deterministic bool
 	normalize     bool
-	timeout       time.Duration // of each instance that has none of its own; 0: none
 	delay         time.Duration
 	maxRead       int64
 	log           *slog.Logger
@@ -80,9 +79,6 @@ func assemble(c config) (*Executor, error) {
 	}
 	for _, in := range c.instances {
 		e.about.Devices = append(e.about.Devices, in.name)
-		if in.timeout == 0 {
-			in.timeout = c.timeout
-		}
 	}
 	e.quiet = sync.NewCond(&e.mu)
 	e.life, e.kill = context.WithCancelCause(context.Background())

@@ -117,7 +117,8 @@ func items(n int) iter.Seq[imgvec.Item] {
 // setup is what a test changes of an executor.
 type setup struct {
 	config
-	dec fakeDecoder
+	dec     fakeDecoder
+	timeout time.Duration // of each device
 }
 
 // open assembles an executor on the backends. It is closed at the test's end, and nothing may be left of it then.
@@ -141,7 +142,9 @@ func open(t *testing.T, change func(*setup), backends ...imgvec.Backend) *Execut
 	}
 	s.spec = backends[0].Spec()
 	for i, b := range backends {
-		s.instances = append(s.instances, newInstance(fmt.Sprintf("fake:%d", i), b, s.batch))
+		in := newInstance(fmt.Sprintf("fake:%d", i), b, s.batch)
+		in.timeout = s.timeout
+		s.instances = append(s.instances, in)
 	}
 	s.decoder = func() decoder { d := s.dec; return &d }
 	e, err := assemble(s.config)

@@ -48,8 +48,8 @@ type Options struct {
 
 	// MaxQueueDelay is for how long a Stream whose input is slow waits with a batch that is not full; 0: 20 ms.
 	MaxQueueDelay time.Duration
-	// DeviceTimeout is the time after which a device that does not answer to a batch counts as lost; 0: 2 minutes for a
-	// GPU, never for a CPU. It must be longer than the slowest batch, on a CPU the first one of a new size included.
+	// DeviceTimeout is the time after which a GPU that does not answer to a batch counts as lost; 0: 2 minutes. It must be
+	// longer than the slowest batch. A CPU has none.
 	DeviceTimeout time.Duration
 
 	// Logger gets what a person should know: a fallback, a retry, a lost device. nil: nobody does, but Stats has it.
@@ -89,7 +89,7 @@ func (o Options) checkProvider() error {
 // config is what the options say of an executor, without its devices.
 func (o Options) config(spec imgvec.Spec) config {
 	c := config{
-		spec: spec, deterministic: o.Deterministic, normalize: o.Normalize, timeout: o.DeviceTimeout,
+		spec: spec, deterministic: o.Deterministic, normalize: o.Normalize,
 		delay: o.MaxQueueDelay, maxRead: o.Preprocess.MaxBytes, log: o.Logger,
 	}
 	if c.delay == 0 {

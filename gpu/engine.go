@@ -94,7 +94,7 @@ func (c engineCache) reuse(dir string, key engineKey, open func(dir string, buil
 func (c engineCache) locked(ctx context.Context, key engineKey, open func(dir string, built bool) error, refused bool) error {
 	dir, lock := filepath.Join(c.dir, key.name()), filepath.Join(c.dir, "locks", key.name())
 	if err := os.MkdirAll(lock, 0o755); err != nil {
-		return fmt.Errorf("%w: %w; name a folder that can be written in $%s", errCache, err, home.Env)
+		return unwritable(err)
 	}
 	release, err := fetch.Lock(ctx, lock, c.log)
 	if err != nil {
@@ -115,8 +115,13 @@ func (c engineCache) locked(ctx context.Context, key engineKey, open func(dir st
 	return c.build(dir, key, open)
 }
 
-// errCache: the folder of engines can't be used, which says nothing of the model.
-var errCache = errors.New("keep TensorRT engines")
+// errCache: the folder of engines and converted models can't be used, which says nothing of the model.
+var errCache = errors.New("keep what was made of the model")
+
+// unwritable is the error for a cache in which no folder can be made.
+func unwritable(err error) error {
+	return fmt.Errorf("%w: %w; name a folder that can be written: --cache-dir, Options.CacheDir, or $%s", errCache, err, home.Env)
+}
 
 // build fills a folder and gives it its name.
 func (c engineCache) build(dir string, key engineKey, open func(dir string, built bool) error) (err error) {

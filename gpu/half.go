@@ -73,7 +73,7 @@ func (o *opening) halfModel() (string, error) {
 		return path, nil // it got its name when it was whole
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("keep the model in float16: %w; name a folder that can be written in $%s", err, home.Env)
+		return "", unwritable(err)
 	}
 	release, err := fetch.Lock(o.ctx, dir, o.Log)
 	if err != nil {

@@ -25,7 +25,7 @@ include() {
 
 fail() {
 	echo "cuda-env: $1" >&2
-	echo "cuda-env: install a CUDA toolkit, 12 or 13 (CUDA_HOME=folder names it), or make pip and the network work; make build GPU=off builds without GPU support" >&2
+	echo "cuda-env: install a CUDA toolkit, 12 or 13 (CUDA_HOME=folder names it), or make pip and the network work; without GPU support it builds without -tags cuda (here: make build GPU=off)" >&2
 	exit 1
 }
 
@@ -47,8 +47,9 @@ done
 unset IFS
 if [ -n "$newer" ]; then include "$root/internal/cuda/compat" "$newer"; fi
 
-cache=$root/.cache/cuda
-mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/imgvec/cuda
+# In a clone the header lies with what else is built; Go's folder of modules is not ours to write into.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/imgvec/cuda
+if [ -e "$root/.git" ]; then cache=$root/.cache/cuda; fi
 if [ -n "$(version "$cache/include")" ]; then include "$cache/include"; fi
 
 python=${PYTHON:-python3}
