@@ -97,6 +97,9 @@ func openFirst(paths []string) (library, error) {
 			return nil, fmt.Errorf("the driver's library can't be opened: %s", problem)
 		}
 	}
+	if len(paths) == 1 { // of the variable
+		return nil, fmt.Errorf("no NVIDIA driver: $%s names %s, which is not there (unset it, or name a driver's library)", driverVariable, paths[0])
+	}
 	return nil, notFound(paths, kernelModule())
 }
 

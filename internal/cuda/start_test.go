@@ -30,7 +30,7 @@ func TestBeforeStartThereIsNoDriver(t *testing.T) {
 
 func TestStartNamesThePathsTried(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "libcuda.so.1")
-	if _, _, err := start(places(missing)); err == nil || !strings.Contains(err.Error(), "(tried "+missing+")") {
+	if _, _, err := start(places(missing)); err == nil || !strings.Contains(err.Error(), "$IMGVEC_CUDA_DRIVER names "+missing) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	tried := places("")
