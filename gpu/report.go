@@ -11,6 +11,7 @@ import (
 // Report is what this machine has for the GPU backend.
 type Report struct {
 	Usable     bool             `json:"usable"`
+	Present    bool             `json:"present"`          // a GPU or its driver is there, whether it can be used or not
 	Error      string           `json:"error,omitempty"`  // why not
 	Driver     string           `json:"driver,omitempty"` // the newest CUDA that it can run: "CUDA 13.0"
 	DriverPath string           `json:"driver_path,omitempty"`
@@ -51,17 +52,21 @@ func Look(libraryDir string) Report {
 		r.Error = err.Error()
 	}
 	r.Usable = r.Error == ""
+	r.Present = r.DriverPath != "" || traced("/")
 	return r
 }
 
 func (r *Report) look(libraryDir string) error {
 	driver, err := cuda.Start()
-	if err != nil {
-		return err
+	r.DriverPath, r.Simulated = driver.Path, driver.Simulated
+	if driver.Version > 0 {
+		r.Driver = cudaVersion(driver.Version)
 	}
-	r.Driver, r.DriverPath, r.Simulated = cudaVersion(driver.Version), driver.Path, driver.Simulated
 	if driver.Simulated {
 		r.Driver += " (simulated)"
+	}
+	if err != nil {
+		return err
 	}
 	if err := r.lookDevices(); err != nil {
 		return err

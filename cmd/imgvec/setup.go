@@ -51,6 +51,9 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 		_, err := model.SamplePictures(f.samples)
 		return err
 	}
+	if f.gpu && !measure.GPUBuilt {
+		return errors.New("setup --gpu: this program was built without GPU support and could not use what it fetches; build it with -tags cuda, on Linux and with cgo (docs/gpu-go.md)")
+	}
 	log := func(line string) { fmt.Fprintln(a.stderr, line) }
 	if f.home != "" {
 		// The model and its verification find the libraries where this process looks for them.

@@ -2,10 +2,15 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/imgvec/imgvec/internal/measure"
 )
 
 // version is set by the linker (-X main.version=v0.1.0), else it is that of the module or the commit.
@@ -41,35 +46,71 @@ func setting(info *debug.BuildInfo, key string) string {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version, the commit and the libraries built in",
-		Example: "  imgvec version",
+		Example: "  imgvec version\n  imgvec version --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(a.stdout, "imgvec", version)
-			if info, ok := debug.ReadBuildInfo(); ok {
-				a.printBuild(info)
+			info, _ := debug.ReadBuildInfo()
+			b := buildOf(info)
+			if asJSON {
+				return a.printJSON(b)
 			}
-			fmt.Fprintln(a.stdout, "what is opened at run time: imgvec doctor")
+			fmt.Fprint(a.stdout, b.text())
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
 }
 
-func (a *app) printBuild(info *debug.BuildInfo) {
-	if commit := setting(info, "vcs.revision"); commit != "" {
-		changed := ""
-		if setting(info, "vcs.modified") == "true" {
-			changed = ", changed since"
-		}
-		fmt.Fprintf(a.stdout, "commit %s of %s%s\n", commit, setting(info, "vcs.time"), changed)
+// build is what this program was made of.
+type build struct {
+	Version  string            `json:"version"`
+	Commit   string            `json:"commit,omitempty"`
+	Time     string            `json:"commit_time,omitempty"`
+	Modified bool              `json:"modified,omitempty"` // since the commit
+	Go       string            `json:"go"`
+	System   string            `json:"system"` // "linux/amd64"
+	CGO      bool              `json:"cgo"`
+	GPU      bool              `json:"gpu_support"`
+	Modules  map[string]string `json:"modules,omitempty"` // the versions of those that a file or a feature may depend on
+}
+
+// buildOf reads what the Go tool has written into the program; info may be nil.
+func buildOf(info *debug.BuildInfo) build {
+	b := build{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, GPU: measure.GPUBuilt, Modules: map[string]string{}}
+	if info == nil {
+		return b
 	}
-	fmt.Fprintf(a.stdout, "%s, %s/%s, cgo %s\n", info.GoVersion, runtime.GOOS, runtime.GOARCH, map[string]string{"1": "on"}[setting(info, "CGO_ENABLED")])
+	b.Commit, b.Time, b.Modified = setting(info, "vcs.revision"), setting(info, "vcs.time"), setting(info, "vcs.modified") == "true"
+	b.CGO = setting(info, "CGO_ENABLED") == "1"
 	for _, dep := range info.Deps {
 		switch dep.Path {
 		case "github.com/yalue/onnxruntime_go", "github.com/apache/arrow-go/v18":
-			fmt.Fprintln(a.stdout, dep.Path, dep.Version)
+			b.Modules[dep.Path] = dep.Version
 		}
 	}
+	return b
+}
+
+func (b build) text() string {
+	var t strings.Builder
+	fmt.Fprintln(&t, "imgvec", b.Version)
+	if b.Commit != "" {
+		fmt.Fprintf(&t, "commit %s of %s%s\n", b.Commit, b.Time, map[bool]string{true: ", changed since"}[b.Modified])
+	}
+	fmt.Fprintf(&t, "%s, %s, cgo %s\n", b.Go, b.System, map[bool]string{true: "on", false: "off"}[b.CGO])
+	if b.GPU {
+		fmt.Fprintln(&t, "GPU support: yes")
+	} else {
+		fmt.Fprintln(&t, "GPU support: no (build with -tags cuda, on Linux and with cgo)")
+	}
+	for _, path := range slices.Sorted(maps.Keys(b.Modules)) {
+		fmt.Fprintln(&t, path, b.Modules[path])
+	}
+	fmt.Fprintln(&t, "what is opened at run time: imgvec doctor")
+	return t.String()
 }

@@ -20,6 +20,9 @@ import (
 	"github.com/imgvec/imgvec"
 )
 
+// Built tells whether this program has the driver face: whether it was built for GPUs.
+const Built = true
+
 // driverVariable names a file to open instead of libcuda.so.1.
 const driverVariable = "IMGVEC_CUDA_DRIVER"
 

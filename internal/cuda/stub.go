@@ -10,6 +10,9 @@ import (
 	"github.com/imgvec/imgvec"
 )
 
+// Built tells whether this program has the driver face: whether it was built for GPUs.
+const Built = false
+
 // errNoGPU is what everything returns in a build that has no driver face.
 var errNoGPU = fmt.Errorf("imgvec: start the GPU driver: %w: this program was built without GPU support; build it with -tags cuda, on Linux and with cgo (docs/gpu-go.md)", imgvec.ErrNoDevice)
 

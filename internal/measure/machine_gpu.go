@@ -8,6 +8,9 @@ import (
 	"github.com/imgvec/imgvec/model"
 )
 
+// GPUBuilt tells whether this program was built with GPU support.
+const GPUBuilt = gpu.Built
+
 // GPU is what the GPUs and their libraries can do.
 type GPU = gpu.Report
 
