@@ -8,12 +8,12 @@ import (
 
 // DecoderInfo is what decodes one format here, for doctor.
 type DecoderInfo struct {
-	Format  string // "jpeg"
-	Library string // "libjpeg-turbo", or the Go package that does it
-	Version string // of the library; empty for Go code
-	Path    string // of the shared object; empty for Go code
-	WhyNot  string // why the native library is not used, with every path tried; empty where it is, or none is needed
-	Fault   string // what ails the Pillow wheel's library where it was wanted and another or Go code stands in: "damaged"
+	Format  string `json:"format"`            // "jpeg"
+	Library string `json:"library"`           // "libjpeg-turbo", or the Go package that does it
+	Version string `json:"version,omitempty"` // of the library; empty for Go code
+	Path    string `json:"path,omitempty"`    // of the shared object; empty for Go code
+	WhyNot  string `json:"why_not,omitempty"` // why the native library is not used, with every path tried; empty where it is, or none is needed
+	Fault   string `json:"fault,omitempty"`   // what ails the Pillow wheel's library where it was wanted and another or Go code stands in: "damaged"
 }
 
 // Decoders tells what decodes each format with the default options. It opens the libraries.
