@@ -27,7 +27,7 @@ func (f *engineFlags) addGPU(flags *pflag.FlagSet) {
 	flags.StringVar(&f.provider, "provider", "", "execution `provider` on GPUs: tensorrt, cuda (default tensorrt where it can be used)")
 	flags.StringArrayVar(&f.providerOptions, "provider-option", nil, "option of the provider on GPUs as `KEY=VALUE`, under ONNX Runtime's own keys (may be given more than once)")
 	flags.StringVar(&f.cacheDir, "cache-dir", "", "`folder` of TensorRT engines and of models converted for GPUs (default cache/gpu in the home folder)")
-	flags.DurationVar(&f.deviceTimeout, "device-timeout", 0, "`time` after which a GPU that does not answer counts as lost (default 2m)")
+	flags.Var(period{&f.deviceTimeout}, "device-timeout", "`time` after which a GPU that does not answer counts as lost (default 2m)")
 }
 
 func (f *engineFlags) addModel(flags *pflag.FlagSet) {

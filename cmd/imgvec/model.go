@@ -77,7 +77,7 @@ func (a *app) modelInfo() *cobra.Command {
 		Use:               "info NAME",
 		Short:             "Show what a model expects and returns, where it comes from, its licence and hash",
 		Example:           "  imgvec model info efficientnet-lite0\n  imgvec model info ./my-model.onnx --json",
-		Args:              cobra.ExactArgs(1),
+		Args:              one("NAME", "a model (imgvec model list shows them)"),
 		ValidArgsFunction: modelNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, err := model.Open(args[0], model.OpenOptions{})
@@ -92,6 +92,20 @@ func (a *app) modelInfo() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
+}
+
+// one takes exactly one argument: the what ("NAME") of something.
+func one(what, of string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+		switch len(args) {
+		case 0:
+			return usagef("%s needs the %s of %s", name, what, of)
+		case 1:
+			return nil
+		}
+		return usagef("%s takes one %s, not %d", name, what, len(args))
+	}
 }
 
 // modelNames completes the names of models in a shell.
@@ -186,7 +200,7 @@ func (a *app) modelPull() *cobra.Command {
 		Use:               "pull NAME",
 		Short:             "Install a model of the registry: download, check, convert, verify",
 		Example:           "  imgvec model pull resnet50",
-		Args:              cobra.ExactArgs(1),
+		Args:              one("NAME", "a model (imgvec model list shows them)"),
 		ValidArgsFunction: modelNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log := func(line string) { fmt.Fprintln(a.stderr, line) }
@@ -225,7 +239,7 @@ func (a *app) modelImport() *cobra.Command {
 		Use:     "import FILE --arch NAME",
 		Short:   "Install a model from a checkpoint (.pth, .safetensors)",
 		Example: "  imgvec model import resnet50-0676ba61.pth --arch resnet50",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("FILE", "a checkpoint (.pth, .safetensors)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := model.Import(cmd.Context(), args[0], arch, o)
 			if err != nil {
@@ -254,7 +268,7 @@ func (a *app) modelVerify() *cobra.Command {
 pictures that the project draws, on the CPU and on the first GPU. It is recorded in the model's folder, and --precision
 auto goes by it. The folder's reference picture is computed anew and compared. With TensorRT the first time takes minutes.`,
 		Example:           "  imgvec model verify resnet50",
-		Args:              cobra.ExactArgs(1),
+		Args:              one("NAME", "a model (imgvec model list shows them)"),
 		ValidArgsFunction: modelNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := model.Open(args[0], model.OpenOptions{})

@@ -32,6 +32,12 @@ func TestBench(t *testing.T) {
 	if !strings.Contains(o.stdout, "model alone") || strings.Contains(o.stdout, "the whole") {
 		t.Errorf("%s", o.stdout)
 	}
+	// An error is told as extract tells it.
+	o = call{args: []string{"bench", "--model", tiny, "--device", "cuda:77"}}.run(t)
+	o.want(t, exitFailed, `imgvec: open device "cuda:77": `)
+	if strings.Contains(o.stderr, "measure") {
+		t.Errorf("%s", o.stderr)
+	}
 }
 
 func TestDoctor(t *testing.T) {
@@ -48,6 +54,14 @@ func TestDoctor(t *testing.T) {
 	must(t, json.Unmarshal([]byte(o.stdout), &m))
 	if m.CPU.Library.Version == "" || len(m.Decoders) < 6 || m.GPU.Usable || m.GPU.Error == "" || m.Home.Path == "" ||
 		m.Auto.Device != "cpu" || m.Auto.Precision == "" || m.Auto.Provider == "" {
+		t.Errorf("%s", o.stdout)
+	}
+	for _, key := range []string{`"format": "jpeg"`, `"library": `} {
+		if !strings.Contains(o.stdout, key) {
+			t.Errorf("the decoders lack %s: %s", key, o.stdout)
+		}
+	}
+	if strings.Contains(o.stdout, `"Format"`) || strings.Contains(o.stdout, `"fault": ""`) {
 		t.Errorf("%s", o.stdout)
 	}
 	if !slices.ContainsFunc(m.Models, func(m measure.Model) bool { return m.Name == "efficientnet-lite0" && m.Error == "" && m.Dim == 1280 }) {

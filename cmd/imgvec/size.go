@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // size is a flag that counts bytes: 67108864, 64MiB, 64M, 64MB (powers of 1000), 1GiB.
@@ -77,3 +78,27 @@ func (w whole) String() string {
 
 // Type is the flag's kind, for --help.
 func (w whole) Type() string { return "n" }
+
+// period is a flag that is a time: 30s, 2m, 1m30s.
+type period struct{ value *time.Duration }
+
+// Set reads the flag.
+func (p period) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no time, such as 30s or 2m", text)
+	}
+	*p.value = v
+	return nil
+}
+
+// String is the form that Set reads; empty at 0, which stands for a default.
+func (p period) String() string {
+	if p.value == nil || *p.value == 0 {
+		return ""
+	}
+	return p.value.String()
+}
+
+// Type is the flag's kind, for --help.
+func (p period) Type() string { return "time" }

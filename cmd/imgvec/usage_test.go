@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgvec/imgvec/internal/measure"
 	"github.com/imgvec/imgvec/model"
 )
 
@@ -39,7 +42,8 @@ func TestWrongUsage(t *testing.T) {
 		{"extract p -o x.npy --device cpu --provider cuda", "are for GPUs"},
 		{"extract p -o x.npy --device cpu --provider-option a=1", "are for GPUs"},
 		{"extract p -o x.npy --device-timeout -1s", "is negative"},
-		{"extract p -o x.npy --device-timeout soon", "--device-timeout"},
+		{"extract p -o x.npy --device-timeout soon", `--device-timeout: "soon" is no time, such as 30s or 2m`},
+		{"bench --device-timeout 5", `--device-timeout: "5" is no time, such as 30s or 2m`},
 		{"extract p -o x.npy --device cuda:3b:xy.0", "PCI id"},
 		{"extract p -o x.npy --batch -1", `"-1" is no whole number from 0 to 4096`},
 		{"extract p -o x.npy --batch many", `"many" is no whole number`},
@@ -64,7 +68,12 @@ func TestWrongUsage(t *testing.T) {
 		{"model pul x", `no command "pul"; did you mean pull?`},
 		{"preprocess p", "-o OUT.npy is missing"},
 		{"preprocess p -o x.parquet", ".npy only"},
-		{"model info", "accepts 1 arg(s)"},
+		{"model info", "model info needs the NAME of a model (imgvec model list shows them)"},
+		{"model pull", "model pull needs the NAME of a model (imgvec model list shows them)"},
+		{"model verify", "model verify needs the NAME of a model (imgvec model list shows them)"},
+		{"model verify a b", "model verify takes one NAME, not 2"},
+		{"model import", "model import needs the FILE of a checkpoint (.pth, .safetensors)"},
+		{"model import a b", "model import takes one FILE, not 2"},
 		{"model list x", "unknown command"},
 		{"bench --scenario none", `"none" is unknown (offline-jpeg, offline-u8, offline-device, single)`},
 		{"bench --rounds 0", "no whole number"},
@@ -176,6 +185,27 @@ func TestVersion(t *testing.T) {
 	o.want(t, 0)
 	if !strings.HasPrefix(o.stdout, "imgvec v0.0.0-test\n") || !strings.Contains(o.stdout, "onnxruntime_go v1.") {
 		t.Errorf("%s", o.stdout)
+	}
+	o = command(t, "version", "--json")
+	o.want(t, 0)
+	var b build
+	must(t, json.Unmarshal([]byte(o.stdout), &b))
+	if b.Version != "v0.0.0-test" || b.GPU != measure.GPUBuilt || !strings.Contains(b.System, "/") || len(b.Modules) == 0 {
+		t.Errorf("%s", o.stdout)
+	}
+}
+
+func TestVersionTellsHowItWasBuilt(t *testing.T) {
+	for value, want := range map[string]string{"1": "cgo on\n", "0": "cgo off\n"} {
+		b := buildOf(&debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "CGO_ENABLED", Value: value}}})
+		if text := b.text(); !strings.Contains(text, want) || b.CGO != (value == "1") {
+			t.Errorf("CGO_ENABLED=%s: %s", value, text)
+		}
+		for gpu, want := range map[bool]string{true: "GPU support: yes\n", false: "GPU support: no (build with -tags cuda"} {
+			if b.GPU = gpu; !strings.Contains(b.text(), want) {
+				t.Errorf("GPU %v: %s", gpu, b.text())
+			}
+		}
 	}
 }
 

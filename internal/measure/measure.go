@@ -72,7 +72,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	}
 	b := &bench{newRig(opts), &Report{Images: len(opts.Images), Rounds: opts.Rounds, Cores: runtime.GOMAXPROCS(0)}}
 	if err := errors.Join(b.run(ctx), b.Close()); err != nil {
-		return nil, fmt.Errorf("imgvec: measure: %w", err)
+		return nil, err
 	}
 	return b.report, nil
 }

@@ -151,7 +151,7 @@ func (r *Rig) aloneStage(ctx context.Context, name string, batch int) (*Stage, e
 		stage.Do = func(ctx context.Context, n int) error { return pool.infer(ctx, n, 1) }
 	case StageDevice:
 		if a.resident == nil {
-			return nil, fmt.Errorf("imgvec: measure: %s: the model runs on a CPU", OfflineDevice)
+			return nil, fmt.Errorf("imgvec: scenario %s needs a GPU, and the model runs on a CPU", OfflineDevice)
 		}
 		// Leaves pixels on every stream of every device.
 		if err := pool.infer(ctx, 4*batch*len(pool.lanes), len(pool.lanes)); err != nil {
