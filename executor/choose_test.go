@@ -1,9 +1,11 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -176,11 +178,12 @@ func TestABrokenGPU(t *testing.T) {
 		t.Errorf("what is not needed any more was not called off, or is the error: %v", err)
 	}
 	m.waits = false
-	e, err := m.choose(t, "auto", Options{})
+	var log bytes.Buffer
+	e, err := m.choose(t, "auto", Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := e.Stats(); !slices.Equal(s.Devices, []string{"cuda:0", "cuda:2"}) || !strings.Contains(reasons(e), "cuda:1 is not used: no memory\n") {
+	if s := e.Stats(); !slices.Equal(s.Devices, []string{"cuda:0", "cuda:2"}) || strings.Count(reasons(e), "cuda:1 is not used: no memory\n") != 1 || strings.Count(log.String(), "cuda:1 is not used") != 1 {
 		t.Errorf("devices %v, reasons %q", s.Devices, reasons(e))
 	}
 	if strings.Contains(reasons(e), "second line") {
@@ -199,18 +202,26 @@ func TestAutoFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := &machine{report: gpu.Report{Error: "no driver (tried a, b, c); get one\nmore\n"}}
+	hidden := &machine{report: gpu.Report{Error: "imgvec: no GPU is visible", Present: true}}
 	bad := usable("cuda:0", "cuda:1")
 	bad.broken = map[string]error{"cuda:0": errors.New("too old"), "cuda:1": errors.New("too new")}
 	for want, m := range map[string]*machine{
 		"device auto chose the CPU: no driver; get one": none, "device auto chose the CPU, since no GPU runs the model: too old": bad,
+		"device auto chose the CPU: imgvec: no GPU is visible": hidden,
 	} {
-		opts := Options{Normalize: true}
+		var log bytes.Buffer
+		opts := Options{Normalize: true, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 		o := opening{m: real, opts: opts, gpus: m.gpus(), config: opts.config(real.Spec)}
 		if err := o.open(t.Context(), imgvec.Devices{Kind: imgvec.DeviceAuto}); err != nil {
 			t.Fatal(err)
 		}
-		if len(o.instances) != 1 || o.instances[0].name != "cpu" || o.instances[0].timeout != 0 || !o.normalize || !slices.Contains(o.notes, want) {
-			t.Errorf("%d instances, notes %q", len(o.instances), o.notes)
+		if len(o.instances) != 1 || o.instances[0].name != "cpu" || o.instances[0].timeout != 0 || !o.normalize ||
+			!slices.Contains(append(o.told, o.notes...), want) {
+			t.Errorf("%d instances, notes %q, %q", len(o.instances), o.told, o.notes)
+		}
+		// That there is no GPU is no news; that one can't be used is told, once.
+		if said := strings.Count(log.String(), want); m == none && said != 0 || m != none && said != 1 {
+			t.Errorf("%q was told %d times: %s", want, said, log.String())
 		}
 		for _, in := range o.instances {
 			if err := in.backend.Close(); err != nil {

@@ -107,7 +107,7 @@ func (o *opening) openBest(ctx context.Context) error {
 	}
 	chose := fmt.Sprintf("device %s chose the CPU", imgvec.DeviceAuto)
 	if report := o.look(); !report.Usable {
-		o.notes = append(o.notes, chose+": "+firstLine(report.Error))
+		o.fallBack(chose+": "+firstLine(report.Error), report.Present)
 		return o.openCPU(ctx)
 	}
 	err := o.openGPUs(ctx, nil, true)
@@ -117,8 +117,18 @@ func (o *opening) openBest(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return cause(ctx)
 	}
-	o.notes = append(o.notes, chose+", since no GPU runs the model: "+firstLine(err.Error()))
+	o.fallBack(chose+", since no GPU runs the model: "+firstLine(err.Error()), true)
 	return o.openCPU(ctx)
+}
+
+// fallBack notes why the CPU takes the place of GPUs. Where there is one (present), or its driver, somebody expects it to
+// be used and is told at once; that a machine has none is no news.
+func (o *opening) fallBack(why string, present bool) {
+	if present {
+		o.tell(why)
+		return
+	}
+	o.notes = append(o.notes, why)
 }
 
 // remedy is what an error about devices that were named ends with.

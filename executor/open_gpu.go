@@ -105,7 +105,7 @@ func (o *opening) adopt(f *fleet, why string) {
 	var names []string
 	for i, name := range f.names {
 		if err := f.errs[i]; err != nil {
-			o.notes = append(o.notes, fmt.Sprintf("%s is not used: %s", name, firstLine(err.Error())))
+			o.tell(fmt.Sprintf("%s is not used: %s", name, firstLine(err.Error())))
 			continue
 		}
 		names, infos[name] = append(names, name), f.backends[i].Info()
@@ -194,7 +194,8 @@ func (g grouped) join(text func(key, names string) string) string {
 	return strings.Join(parts, ", ")
 }
 
-// tell passes on a line that a device's opening has for a person, at once: it may take minutes.
+// tell passes on a line that a device's opening has for a person, at once: it may take minutes, and a fallback makes the
+// whole run another one.
 func (o *opening) tell(line string) {
 	o.telling.Lock()
 	defer o.telling.Unlock()

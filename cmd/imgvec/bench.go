@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -77,6 +78,7 @@ func (a *app) bench(ctx context.Context, inputs []string, f *benchFlags) error {
 		return err
 	}
 	o.Log = func(line string) { fmt.Fprintln(a.stderr, line) }
+	o.Executor.Logger = slog.New(&warnings{to: func() io.Writer { return a.stderr }})
 	report, err := measure.Run(ctx, o)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type extraction struct {
 	writing time.Duration // of it, in the writer
 	rows    int64
 	told    sync.Once // of the last line of --progress json
+	atStart []string  // what was printed while the model was loaded
 }
 
 func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (err error) {
@@ -85,9 +87,10 @@ func (x *extraction) load(ctx context.Context) (err error) {
 		return err
 	}
 	options := x.flags.options()
-	options.Logger = slog.New(&warnings{to: x})
+	w := &warnings{to: func() io.Writer { return x.show }}
+	options.Logger = slog.New(w)
 	x.ex, err = executor.OpenModel(ctx, x.model, options)
-	x.loading = time.Since(start)
+	x.loading, x.atStart = time.Since(start), w.taken()
 	return err
 }
 
@@ -194,22 +197,4 @@ func (x *extraction) end() error {
 		return failuresError{failed, int64(limit)}
 	}
 	return nil
-}
-
-// warnings is a log handler that shows what happens while it happens; what was known before stands in the summary. While
-// the model is loaded it is what takes long: an engine that is built for a GPU.
-type warnings struct {
-	slog.Handler
-	to *extraction
-}
-
-// Enabled takes warnings and worse.
-func (w *warnings) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn
-}
-
-// Handle prints one line.
-func (w *warnings) Handle(_ context.Context, r slog.Record) error {
-	_, err := fmt.Fprintln(w.to.show, r.Message)
-	return err
 }

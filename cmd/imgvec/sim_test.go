@@ -65,6 +65,49 @@ func TestSimulatedExtract(t *testing.T) {
 	}
 }
 
+// TestSimulatedFallbackIsTold: a driver is there and no GPU can be used, which is told when the run begins, once.
+func TestSimulatedFallbackIsTold(t *testing.T) {
+	onSimulatedGPUs(t)
+	tiny, dir := tinyModel(t), pictures(t, 2)
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o644))
+	for _, c := range []struct {
+		args, env []string
+		want      string
+	}{
+		{nil, []string{"CUDA_VISIBLE_DEVICES=GPU-abc"}, `CUDA_VISIBLE_DEVICES is "GPU-abc"`},
+		{[]string{"--cache-dir", filepath.Join(file, "cache")}, nil, "not a directory"},
+	} {
+		report := filepath.Join(t.TempDir(), "run.json")
+		o := call{args: append([]string{"extract", dir, "-o", "x.npy", "--model", tiny, "--stats", report}, c.args...), env: c.env}.run(t)
+		o.want(t, 0, "imgvec: device auto chose the CPU", c.want)
+		first, _, _ := strings.Cut(o.stderr, "\n")
+		if strings.Count(o.stderr, "chose the CPU") != 1 || !strings.Contains(first, "chose the CPU") || strings.Contains(first, ": imgvec: ") {
+			t.Errorf("%s", o.stderr)
+		}
+		text, err := os.ReadFile(report)
+		must(t, err)
+		if strings.Count(string(text), "chose the CPU") != 1 {
+			t.Errorf("the report: %s", text)
+		}
+		o = call{args: append([]string{"bench", "--model", tiny, "--rounds", "1", "--seconds", "0.01", "--scenario", "offline-u8"}, c.args...), env: c.env}.run(t)
+		if o.want(t, 0, c.want); strings.Count(o.stderr, "chose the CPU") != 1 {
+			t.Errorf("bench: %s", o.stderr)
+		}
+	}
+	missing := []string{"IMGVEC_CUDA_DRIVER=" + filepath.Join(t.TempDir(), "libcuda.so.1")}
+	o := call{args: []string{"extract", dir, "-o", "x.npy", "--model", tiny}, env: missing}.run(t)
+	if o.want(t, 0); strings.Contains(o.stderr, "chose the CPU") && !gpuHere() {
+		t.Errorf("a machine without a GPU: %s", o.stderr)
+	}
+}
+
+// gpuHere tells whether this machine has a GPU, whatever driver a test names.
+func gpuHere() bool {
+	_, err := os.Stat("/dev/nvidiactl")
+	return err == nil
+}
+
 func TestSimulatedDoctor(t *testing.T) {
 	onSimulatedGPUs(t)
 	o := command(t, "doctor", "--json")

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/imgvec/imgvec"
 )
 
 // summary tells a person what the run did, and what did it.
@@ -40,10 +39,10 @@ func (x *extraction) summary() {
 	fmt.Fprint(x.stderr, b.String())
 }
 
-// expected tells whether a reason is no news: on most machines there is no GPU. The report and the doctor have it. That
-// a GPU is there and does not run the model is news.
+// expected tells whether a reason is no news: it was printed when the run began, or it is that there is no GPU, as on most
+// machines. That one is there and is not used is printed. The report and the doctor have all.
 func (x *extraction) expected(reason string) bool {
-	return strings.HasPrefix(reason, "device auto chose the CPU: ") && strings.Contains(reason, imgvec.ErrNoDevice.Error())
+	return slices.Contains(x.atStart, reason) || strings.HasPrefix(reason, "device auto chose the CPU: ")
 }
 
 func (x *extraction) outputSize() string {
