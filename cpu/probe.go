@@ -19,6 +19,8 @@ type Report struct {
 	Precision imgvec.Precision `json:"precision"` // what auto is for a model whose accuracy allows it
 	Provider  string           `json:"provider"`  // that it runs on then: OpenVINO or CPU
 	Reason    string           `json:"reason"`    // why, in one line
+
+	noOpenVINO error // why it can't be used
 }
 
 // ProviderReport is one execution provider.
@@ -48,20 +50,44 @@ func Probe(libraryDir string) Report {
 		return r
 	}
 	r.CPU.Usable, r.CPU.Version, r.CPU.Path = true, r.Library.Version, r.Library.Path
-	openvino, noOpenVINO := ort.StartOpenVINO(libraryDir)
-	r.OpenVINO.Path, r.OpenVINO.Tried = openvino.Path, openvino.Tried
-	if r.OpenVINO.Usable = noOpenVINO == nil; r.OpenVINO.Usable {
+	openvino, err := ort.StartOpenVINO(libraryDir)
+	r.OpenVINO.Path, r.OpenVINO.Tried, r.noOpenVINO = openvino.Path, openvino.Tried, err
+	if r.OpenVINO.Usable = err == nil; r.OpenVINO.Usable {
 		r.OpenVINO.Version = openvinoVersion(openvino.Path)
 	} else {
-		r.OpenVINO.Error = noOpenVINO.Error()
+		r.OpenVINO.Error = err.Error()
 	}
-	auto, err := choose(imgvec.PrecisionAuto, "", r.Features, false)
-	if err == nil && auto.provider == OpenVINO && noOpenVINO != nil {
-		auto, err = auto.without(imgvec.PrecisionAuto, noOpenVINO)
-	}
+	auto, err := r.choose(imgvec.PrecisionAuto, false)
 	if err != nil {
 		panic("imgvec: BUG: no automatic precision: " + err.Error())
 	}
 	r.Precision, r.Provider, r.Reason = auto.precision, auto.provider, auto.reason
 	return r
+}
+
+// Choice is how a model runs.
+type Choice struct {
+	Provider  string // OpenVINO or CPU
+	Precision imgvec.Precision
+	Reason    string // why, in one line; may be empty
+}
+
+// Choose is what Open takes for the model at path, as far as its file tells: that OpenVINO refuses the model turns out
+// when it is opened. The errors are Open's.
+func (r Report) Choose(path string, asked imgvec.Precision) (Choice, error) {
+	graph, err := ort.ReadGraph(path)
+	if err != nil {
+		return Choice{}, err
+	}
+	c, err := r.choose(asked, graph.Quantised)
+	return Choice{c.provider, c.precision, c.reason}, err
+}
+
+// choose applies the package's rules to this machine.
+func (r Report) choose(asked imgvec.Precision, quantised bool) (choice, error) {
+	c, err := choose(asked, "", r.Features, quantised)
+	if err == nil && c.provider == OpenVINO && !r.OpenVINO.Usable {
+		return c.without(asked, r.noOpenVINO)
+	}
+	return c, err
 }

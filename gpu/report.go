@@ -120,3 +120,12 @@ func (p *ProviderReport) look(which ort.GPUProvider, libraryDir string) error {
 
 // cudaVersion is the driver's number as people write it: 13000 is CUDA 13.0.
 func cudaVersion(v int) string { return fmt.Sprintf("CUDA %d.%d", v/1000, v%1000/10) }
+
+// ProviderFor is the provider that Open takes for a precision where none is named: TensorRT would compute fp32 in TF32.
+// That TensorRT refuses a model turns out when it is opened.
+func (r Report) ProviderFor(p imgvec.Precision) string {
+	if p == imgvec.FP32 && !r.Simulated {
+		return CUDA
+	}
+	return r.Provider
+}

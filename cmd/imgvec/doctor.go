@@ -67,18 +67,18 @@ func printMachine(to io.Writer, m measure.Machine) error {
 		fmt.Fprintf(w, "models\tnone: run imgvec setup\n")
 	}
 	for _, model := range m.Models {
-		printInstalled(w, model)
+		printInstalled(w, model, m.Auto)
 	}
 	fmt.Fprintf(w, "auto\t%s\n", autoText(m.Auto))
 	return w.Flush()
 }
 
-// autoText says what auto chooses on this machine. A model whose features suffer from a precision does not get it.
+// autoText says what auto chooses on this machine for most models.
 func autoText(c measure.Auto) string {
 	reason := strings.TrimPrefix(c.Reason, string(c.Precision)+": ")
 	text := fmt.Sprintf("device %s, provider %s, precision %s (%s)", c.Device, c.Provider, c.Precision, reason)
 	if c.Precision != imgvec.FP32 {
-		text += "; fp32 for a model whose recorded cosine is under 0.999"
+		text += "; a model whose features suffer from it gets another, which stands with it"
 	}
 	return text
 }
@@ -122,7 +122,7 @@ func cpuFeatures(c measure.CPU) string {
 	return text
 }
 
-func printInstalled(w io.Writer, m measure.Model) {
+func printInstalled(w io.Writer, m measure.Model, usual measure.Auto) {
 	if m.Error != "" {
 		fmt.Fprintf(w, "model %s\tnot usable: %s\n", m.Name, m.Error)
 		return
@@ -131,6 +131,9 @@ func printInstalled(w io.Writer, m measure.Model) {
 	if m.Random {
 		text += ", RANDOM WEIGHTS"
 	}
+	if m.Auto != nil {
+		text += "; " + modelAuto(*m.Auto, usual)
+	}
 	for _, c := range m.Cosines {
 		text += fmt.Sprintf("; %s %s: least cosine %.5f", c.Provider, c.Precision, c.Min)
 	}
@@ -138,4 +141,13 @@ func printInstalled(w io.Writer, m measure.Model) {
 		text += "; precisions not measured: imgvec model verify " + m.Name
 	}
 	fmt.Fprintf(w, "model %s\t%s\n", m.Name, text)
+}
+
+// modelAuto says what auto chooses for a model, and why where that is not the usual.
+func modelAuto(c, usual measure.Auto) string {
+	text := fmt.Sprintf("auto: %s, %s, %s", c.Device, c.Provider, c.Precision)
+	if reason := strings.TrimPrefix(c.Reason, string(c.Precision)+": "); reason != "" && (c.Provider != usual.Provider || c.Precision != usual.Precision) {
+		text += " (" + reason + ")"
+	}
+	return text
 }

@@ -122,6 +122,45 @@ func TestSimulatedDoctor(t *testing.T) {
 	}
 }
 
+// TestSimulatedDoctorForesees: what doctor says of a model whose features suffer from fp16 is what extract does.
+func TestSimulatedDoctorForesees(t *testing.T) {
+	onSimulatedGPUs(t)
+	home := t.TempDir()
+	must(t, os.Symlink(filepath.Join(os.Getenv("IMGVEC_HOME"), "lib"), filepath.Join(home, "lib")))
+	for name, least := range map[string]float64{"good": 1, "bad": 0.9} {
+		dir := filepath.Join(home, "models", name)
+		must(t, os.CopyFS(dir, os.DirFS(tinyModel(t))))
+		m, err := model.Open(dir, model.OpenOptions{})
+		must(t, err)
+		must(t, m.Record(model.Cosine{Provider: "ONNX Runtime CPU (simulated GPU)", Version: "1", Precision: "fp16", Min: least, Mean: 1, Pictures: 1}))
+	}
+	run := func(args ...string) outcome { return call{args: args, env: []string{"IMGVEC_HOME=" + home}}.run(t) }
+	var m measure.Machine
+	must(t, json.Unmarshal([]byte(run("doctor", "--json").stdout), &m))
+	words := run("doctor").stdout
+	want := map[string]string{"good": "fp16", "bad": "fp32"}
+	for _, one := range m.Models {
+		if one.Auto == nil || one.Auto.Device != "cuda" || string(one.Auto.Precision) != want[one.Name] || one.Name == "bad" != strings.Contains(one.Auto.Reason, "0.90000") {
+			t.Errorf("%s: %+v", one.Name, one.Auto)
+		}
+		report := filepath.Join(t.TempDir(), "run.json")
+		run("extract", pictures(t, 1), "-o", filepath.Join(t.TempDir(), "x.npy"), "--model", one.Name, "--stats", report).want(t, 0)
+		text, err := os.ReadFile(report)
+		must(t, err)
+		var r runReport
+		must(t, json.Unmarshal(text, &r))
+		if r.Precision != want[one.Name] || !strings.Contains(r.Device, "cuda") {
+			t.Errorf("extract with %s on %s in %s, doctor says %+v", one.Name, r.Device, r.Precision, one.Auto)
+		}
+		if !strings.Contains(words, "auto: cuda, ONNX Runtime CPU (simulated GPU), "+want[one.Name]) {
+			t.Errorf("doctor does not say %s of %s:\n%s", want[one.Name], one.Name, words)
+		}
+	}
+	if len(m.Models) != 2 || strings.Count(words, "cosine of 0.90000") != 1 {
+		t.Errorf("%d models:\n%s", len(m.Models), words)
+	}
+}
+
 // TestSimulatedVerify records nothing of a simulated GPU.
 func TestSimulatedVerify(t *testing.T) {
 	onSimulatedGPUs(t)

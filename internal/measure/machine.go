@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/executor"
 	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/model"
 	"github.com/imgvec/imgvec/preprocess"
@@ -34,16 +35,12 @@ type Model struct {
 	Dim     int            `json:"dim,omitempty"`
 	Random  bool           `json:"random_weights,omitempty"`
 	Cosines []model.Cosine `json:"cosines,omitempty"`
+	Auto    *Auto          `json:"auto,omitempty"`  // what extract takes for it; nil where nothing can run
 	Error   string         `json:"error,omitempty"` // why it can't be used
 }
 
-// Auto is what --device auto and --precision auto choose for a model that holds its accuracy.
-type Auto struct {
-	Device    imgvec.DeviceKind `json:"device"`
-	Provider  string            `json:"provider"` // as --provider has it; on a CPU "openvino" or "cpu"
-	Precision imgvec.Precision  `json:"precision"`
-	Reason    string            `json:"reason"`
-}
+// Auto is what --device auto and --precision auto choose: the machine's for a model that holds its accuracy, or a model's.
+type Auto = executor.Choice
 
 // Look finds out what this machine has. It opens the native libraries and reads the models' folders, and runs nothing.
 func Look() Machine {
@@ -53,7 +50,7 @@ func Look() Machine {
 		m.Home.Exists = info.IsDir()
 	}
 	for _, name := range model.Installed() {
-		m.Models = append(m.Models, lookModel(name))
+		m.Models = append(m.Models, lookModel(name, m.CPU, m.GPU))
 	}
 	m.Auto = choose(m.CPU, m.GPU)
 	return m
@@ -62,15 +59,24 @@ func Look() Machine {
 // choose is what auto takes: GPUs where there are any.
 func choose(c CPU, g GPU) Auto {
 	if g.Usable {
-		return Auto{imgvec.DeviceCUDA, g.Provider, g.Precision, gpuReason(g)}
+		return Auto{Device: imgvec.DeviceCUDA, Provider: g.Provider, Precision: g.Precision, Reason: gpuReason(g)}
 	}
-	return Auto{imgvec.DeviceCPU, c.Provider, c.Precision, c.Reason}
+	return Auto{Device: imgvec.DeviceCPU, Provider: c.Provider, Precision: c.Precision, Reason: c.Reason}
 }
 
-func lookModel(name string) Model {
+func lookModel(name string, c CPU, g GPU) Model {
 	m, err := model.Open(name, model.OpenOptions{})
 	if err != nil {
 		return Model{Name: name, Error: err.Error()}
 	}
-	return Model{Name: name, Dim: m.Spec.Dim, Random: m.Random, Cosines: m.Manifest.Cosines}
+	found := Model{Name: name, Dim: m.Spec.Dim, Random: m.Random, Cosines: m.Manifest.Cosines}
+	if c.Error != "" && !g.Usable {
+		return found
+	}
+	if auto, err := executor.Automatic(m, c, g); err != nil {
+		found.Error = err.Error()
+	} else {
+		found.Auto = &auto
+	}
+	return found
 }
