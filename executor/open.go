@@ -131,6 +131,20 @@ func (o *opening) fallBack(why string, present bool) {
 	o.notes = append(o.notes, why)
 }
 
+// Automatic is what Open takes for the model where device and precision are auto and nothing else is asked for, on a
+// machine that the two reports describe. It goes by the rules of Open, by the model's records and by its file. It loads
+// nothing: that a provider refuses the model turns out when it is opened. The errors are Open's.
+func Automatic(m *model.Model, c cpu.Report, g gpu.Report) (Choice, error) {
+	if !g.Usable {
+		return automaticOnCPU(m, c)
+	}
+	file, err := c.Choose(m.Path, imgvec.PrecisionAuto)
+	if err != nil {
+		return Choice{}, err
+	}
+	return automaticOnGPUs(m, g, file.Precision == imgvec.INT8), nil
+}
+
 // remedy is what an error about devices that were named ends with.
 func remedy(err error) string {
 	if errors.Is(err, imgvec.ErrNoDevice) || errors.Is(err, imgvec.ErrNoRuntime) {

@@ -2,6 +2,8 @@ package executor
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/cpu"
@@ -40,4 +42,15 @@ func cpuPrecision(m *model.Model, asked imgvec.Precision) (ask imgvec.Precision,
 		}
 	}
 	return imgvec.PrecisionAuto, nothing
+}
+
+// automaticOnCPU is Choice on the CPU.
+func automaticOnCPU(m *model.Model, c cpu.Report) (Choice, error) {
+	ask, why := cpuPrecision(m, imgvec.PrecisionAuto)
+	onCPU, err := c.Choose(m.Path, ask)
+	if err != nil {
+		return Choice{}, err
+	}
+	reasons := slices.DeleteFunc([]string{onCPU.Reason, why(onCPU.Precision)}, func(s string) bool { return s == "" })
+	return Choice{imgvec.DeviceCPU, onCPU.Provider, onCPU.Precision, strings.Join(reasons, "; ")}, nil
 }
