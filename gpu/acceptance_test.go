@@ -127,6 +127,9 @@ func TestSimulatedFeaturesAreTheCPUs(t *testing.T) {
 			if err := b.Run(t.Context(), got); err != nil {
 				t.Fatal(err)
 			}
+			if b.Spec() != spec {
+				t.Errorf("the spec is %+v, want %+v", b.Spec(), spec)
+			}
 			if err := reference.Run(t.Context(), want); err != nil {
 				t.Fatal(err)
 			}
@@ -141,6 +144,10 @@ func TestSimulatedIsSaid(t *testing.T) {
 	simulated(t, 2)
 	path, spec := tiny.Write(t, tiny.Options{})
 	b := open(t, path, spec, gpu.Options{Device: "cuda:1"})
+	half := open(t, path, spec, gpu.Options{Precision: imgvec.FP16})
+	if half.Spec() != spec {
+		t.Errorf("converted to float16, the model's spec is %+v, want %+v", half.Spec(), spec)
+	}
 	if i := b.Info(); !strings.Contains(i.Provider, "simulated") || !strings.Contains(i.Device, "Simulated") || !strings.HasPrefix(i.Device, "cuda:1") {
 		t.Errorf("%+v", i)
 	}

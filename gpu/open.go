@@ -26,7 +26,7 @@ func Open(ctx context.Context, path string, spec imgvec.Spec, opts Options) (*Ba
 	if err != nil {
 		return nil, err
 	}
-	o := &opening{Options: opts, ctx: ctx, given: path, path: path, spec: spec}
+	o := &opening{Options: opts, ctx: ctx, given: path, path: path, asked: spec, spec: spec}
 	backend, err := o.open()
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: open model %q on %s: %w", path, opts.Device, err)
@@ -40,7 +40,8 @@ type opening struct {
 	ctx   context.Context
 	given string      // the model's file
 	path  string      // of the model that runs: given, or what it was converted to
-	spec  imgvec.Spec // of that one
+	asked imgvec.Spec // of the given model
+	spec  imgvec.Spec // of the one that runs
 
 	driver    cuda.Driver
 	device    cuda.Info
@@ -139,7 +140,7 @@ func (o *opening) onProvider() (*Backend, error) {
 
 // backend opens one backend, or nothing.
 func (o *opening) backend() (b *Backend, err error) {
-	b = &Backend{spec: o.spec, fit: o.fit, normalize: o.Normalize, simulated: o.driver.Simulated, closed: make(chan struct{})}
+	b = &Backend{spec: o.asked, fit: o.fit, normalize: o.Normalize, simulated: o.driver.Simulated, closed: make(chan struct{})}
 	b.info = o.info()
 	defer func() {
 		if err != nil {
