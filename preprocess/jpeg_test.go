@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -191,12 +192,16 @@ func TestJPEGNoAllocation(t *testing.T) {
 	files = append(files, photos(t)[:20]...)
 	ctx := context.Background()
 	for i, data := range files {
-		if n := testing.AllocsPerRun(5, func() {
-			if _, err := w.Into(ctx, dst, data); err != nil {
-				t.Fatal(err)
-			}
-		}); n != 0 {
-			t.Errorf("file %d: %v allocations a picture", i, n)
+		least := math.Inf(1) // what else the process does counts too, but not in every try
+		for try := 0; try < 5 && least > 0; try++ {
+			least = min(least, testing.AllocsPerRun(5, func() {
+				if _, err := w.Into(ctx, dst, data); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		if least != 0 {
+			t.Errorf("file %d: %v allocations a picture", i, least)
 		}
 	}
 }
