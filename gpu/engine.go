@@ -22,7 +22,7 @@ import (
 
 // engineKey is everything that a TensorRT engine depends on. Engines of another key do not load, or run slower.
 type engineKey struct {
-	Model      string            `json:"model"`      // SHA-256
+	Model      string            `json:"model"`      // SHA-256, and how it was converted
 	Libraries  map[string]string `json:"libraries"`  // versions of ONNX Runtime, CUDA, TensorRT
 	Capability string            `json:"capability"` // "9.0"
 	Device     string            `json:"device"`     // a GPU of the same capability with other SMs wants other kernels
@@ -98,7 +98,7 @@ func (c engineCache) locked(ctx context.Context, key engineKey, open func(dir st
 	}
 	release, err := fetch.Lock(ctx, lock, c.log)
 	if err != nil {
-		return err
+		return unwritable(err)
 	}
 	defer release()
 	home.Sweep(c.dir, key.name()+buildPattern)
@@ -118,8 +118,11 @@ func (c engineCache) locked(ctx context.Context, key engineKey, open func(dir st
 // errCache: the folder of engines and converted models can't be used, which says nothing of the model.
 var errCache = errors.New("keep what was made of the model")
 
-// unwritable is the error for a cache in which no folder can be made.
+// unwritable is the error for a cache that can't be written. A wait for it that was called off stays that.
 func unwritable(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	return fmt.Errorf("%w: %w; name a folder that can be written: --cache-dir, Options.CacheDir, or $%s", errCache, err, home.Env)
 }
 
@@ -209,14 +212,16 @@ func (o *opening) withEngines(f func() error) error {
 	if o.provider != ort.TensorRT {
 		return f()
 	}
-	sum, err := digest(o.path)
-	if err != nil {
-		return err
+	if o.sum == "" {
+		var err error
+		if o.sum, err = digest(o.path); err != nil {
+			return err
+		}
 	}
 	o.engines = ""
 	options := o.session(0, o.buckets()).Options
 	key := engineKey{
-		Model: sum, Libraries: o.libraries.Versions, Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
+		Model: o.sum, Libraries: o.libraries.Versions, Capability: fmt.Sprintf("%d.%d", o.device.Major, o.device.Minor),
 		Device: o.device.Name, Driver: driverVersion(o.driver), Buckets: o.buckets(), Options: options,
 	}
 	cache := engineCache{filepath.Join(o.CacheDir, "tensorrt"), o.Log}

@@ -3,10 +3,13 @@ package gpu
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/imgvec/imgvec"
@@ -179,4 +182,21 @@ func TestABuildThatFailsLeavesNothing(t *testing.T) {
 		t.Errorf("waiting for another one: %v", err)
 	}
 	close(hold)
+}
+
+// TestAFullDiskIsNotThePrecisionsFault: nor is a folder that can't be written. A model that can't be converted is.
+func TestAFullDiskIsNotThePrecisionsFault(t *testing.T) {
+	full := notConverted(fmt.Errorf("weights: %w", &fs.PathError{Op: "write", Path: "x.onnx", Err: syscall.ENOSPC}))
+	if errors.Is(full, imgvec.ErrPrecision) || !errors.Is(full, errCache) || !errors.Is(full, syscall.ENOSPC) || !strings.Contains(full.Error(), "--cache-dir") {
+		t.Errorf("a full disk: %v", full)
+	}
+	if refused := notConverted(errors.New("opset 5")); !errors.Is(refused, imgvec.ErrPrecision) {
+		t.Errorf("a model that can't be converted: %v", refused)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, filepath.Dir(file), "file", "")
+	c := engineCache{filepath.Join(file, "cache"), (&lines{}).log}
+	if err := c.use(t.Context(), key("m"), nil); !errors.Is(err, errCache) || isModelError(err) {
+		t.Errorf("a cache below a file: %v", err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -68,7 +69,8 @@ func (o *opening) halfModel() (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(o.CacheDir, "fp16")
-	path := filepath.Join(dir, sum+"-"+halfVersion+".onnx")
+	o.sum = sum + "-" + halfVersion // the conversion adds nothing that they do not tell
+	path := filepath.Join(dir, o.sum+".onnx")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil // it got its name when it was whole
 	}
@@ -77,7 +79,7 @@ func (o *opening) halfModel() (string, error) {
 	}
 	release, err := fetch.Lock(o.ctx, dir, o.Log)
 	if err != nil {
-		return "", err
+		return "", unwritable(err)
 	}
 	defer release()
 	home.Sweep(dir, ".half-*")
@@ -91,7 +93,7 @@ func (o *opening) halfModel() (string, error) {
 func (o *opening) writeHalf(path string) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".half-*")
 	if err != nil {
-		return err
+		return unwritable(err)
 	}
 	defer func() {
 		if err != nil {
@@ -100,13 +102,22 @@ func (o *opening) writeHalf(path string) (err error) {
 	}()
 	err = withModel(o.given, func(m *onnx.Model) error { return m.Half(temp, o.halfOptions()) })
 	if err != nil {
-		err = refuse(imgvec.FP16, err.Error())
+		err = notConverted(err)
 	}
 	err = errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close())
 	if err != nil {
 		return err
 	}
 	return os.Rename(temp.Name(), path)
+}
+
+// notConverted tells a model that can't be float16 from a file that can't be read or written: that says nothing of the
+// precision.
+func notConverted(err error) error {
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return unwritable(err)
+	}
+	return refuse(imgvec.FP16, err.Error())
 }
 
 func (o *opening) halfOptions() onnx.HalfOptions {

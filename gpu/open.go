@@ -40,6 +40,7 @@ type opening struct {
 	ctx   context.Context
 	given string      // the model's file
 	path  string      // of the model that runs: given, or what it was converted to
+	sum   string      // that tells that model's bytes; "": not known yet
 	asked imgvec.Spec // of the given model
 	spec  imgvec.Spec // of the one that runs
 
