@@ -3,7 +3,6 @@
 package gpu_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -20,20 +19,13 @@ import (
 // process has one driver.
 func hardware(t *testing.T) gpu.Report {
 	t.Helper()
-	which := os.Getenv("IMGVEC_GPU")
-	switch which {
-	case "real":
-	case "simulated":
-		cudasim.Load(t).Reset(1)
-	default:
-		testdata.Require(t, "gpu", "IMGVEC_GPU is not set (real, simulated)")
-	}
+	simulated := cudasim.Hardware(t)
 	r := gpu.Look("")
 	if !r.Usable {
 		testdata.Require(t, "gpu", r.Error)
 	}
-	if r.Simulated != (which == "simulated") {
-		t.Fatalf("IMGVEC_GPU=%s, and the GPU is %+v", which, r)
+	if r.Simulated != simulated {
+		t.Fatalf("IMGVEC_GPU is not what the GPU is: %+v", r)
 	}
 	return r
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,20 +26,13 @@ import (
 // a process has one driver.
 func hardware(t *testing.T) {
 	t.Helper()
-	which := os.Getenv("IMGVEC_GPU")
-	switch which {
-	case "real":
-	case "simulated":
-		cudasim.Load(t).Reset(1)
-	default:
-		testdata.Require(t, "gpu", "IMGVEC_GPU is not set (real, simulated)")
-	}
+	simulated := cudasim.Hardware(t)
 	driver, err := Start()
 	if err != nil {
 		testdata.Require(t, "gpu", err.Error())
 	}
-	if driver.Simulated != (which == "simulated") {
-		t.Fatalf("IMGVEC_GPU=%s, and the driver is %+v", which, driver)
+	if driver.Simulated != simulated {
+		t.Fatalf("IMGVEC_GPU is not what the driver is: %+v", driver)
 	}
 }
 

@@ -57,6 +57,21 @@ func Load(t testing.TB) *Sim {
 	return &Sim{t}
 }
 
+// Hardware readies the driver that IMGVEC_GPU names for tests of hardware: "real", or "simulated", to try them without a
+// GPU, on a fresh machine with one device. Otherwise the test ends as testdata.Require says.
+func Hardware(t testing.TB) (simulated bool) {
+	t.Helper()
+	switch os.Getenv("IMGVEC_GPU") {
+	case "real":
+		return false
+	case "simulated":
+		Load(t).Reset(1)
+		return true
+	}
+	testdata.Require(t, "gpu", "IMGVEC_GPU is not set (real, simulated)")
+	return false
+}
+
 // Reset puts a fresh machine with so many devices in the old one's place; CUDA_VISIBLE_DEVICES applies to it. What the
 // old one was left with is an error of the test. What hangs on it ends, and a thread that waits for it gets an error.
 func (s *Sim) Reset(devices int) {
