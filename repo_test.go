@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"internal/onnx":            {"internal/float16"},
 	"internal/float16":         {},
 	"internal/nvidia":          {},
+	"internal/pool":            {},
 	"internal/ort":             {"csrc", "internal/onnx", "internal/nvidia"}, // the one reader of ONNX files is shared with model
 	"internal/ort/...":         {"internal/ort", "internal/testdata", "internal/nvidia"},
 	"internal/cuda":            {"csrc", "internal/nvidia"},
@@ -40,8 +41,8 @@ var mayImport = map[string][]string{
 	"csrc/...":                 {"csrc", "internal/float16"},
 	"preprocess":               {"csrc", "preprocess/internal/..."},
 	"preprocess/...":           {"csrc", "preprocess/internal/..."},
-	"cpu":                      {"internal/ort", "internal/float16", "csrc"},
-	"gpu":                      {"internal/cuda", "internal/ort", "internal/onnx", "internal/fetch", "internal/float16", "csrc"},
+	"cpu":                      {"internal/ort", "internal/pool", "internal/float16", "csrc"},
+	"gpu":                      {"internal/cuda", "internal/pool", "internal/ort", "internal/onnx", "internal/fetch", "internal/float16", "csrc"},
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
 	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},

@@ -3,13 +3,12 @@ package cpu
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/ort"
+	"github.com/imgvec/imgvec/internal/pool"
 )
 
 // Backend is a model on the CPU. It is safe for concurrent use.
@@ -19,11 +18,8 @@ type Backend struct {
 	shapes   *ort.Fit
 	table    [3][256]float32
 	sessions []*ort.Session // one for all streams, or one a stream
-	streams  chan *stream   // the free ones
-	closed   chan struct{}
-	once     sync.Once
+	streams  *pool.Pool[*stream]
 	busy     [2]atomic.Int64 // nanoseconds: normalising, computing
-	err      error           // of Close
 }
 
 var _ imgvec.Backend = (*Backend)(nil)
@@ -46,7 +42,7 @@ func (b *Backend) Info() Info { return b.info }
 func (b *Backend) Spec() imgvec.Spec { return b.spec }
 
 // Streams is how many batches compute at once.
-func (b *Backend) Streams() int { return cap(b.streams) }
+func (b *Backend) Streams() int { return b.streams.Size() }
 
 // Busy is how long the backend has normalised and computed since it was opened, all streams together.
 func (b *Backend) Busy() (normalize, session time.Duration) {
@@ -55,16 +51,13 @@ func (b *Backend) Busy() (normalize, session time.Duration) {
 
 // Register does nothing: all memory is as near as any other.
 func (b *Backend) Register(*imgvec.Batch) error {
-	if b.isClosed() {
-		return b.errClosed()
-	}
-	return nil
+	return b.streams.Err()
 }
 
 // Run computes the features of the batch in the caller's goroutine, when a stream is free.
 func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
-	if b.isClosed() {
-		return b.errClosed()
+	if err := b.streams.Err(); err != nil {
+		return err
 	}
 	n := batch.Len()
 	if err := ctx.Err(); err != nil || n == 0 {
@@ -73,15 +66,12 @@ func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
 	if err := batch.Fits(b.spec); err != nil {
 		return err
 	}
-	select {
-	case s := <-b.streams:
-		defer func() { b.streams <- s }() // Close waits for it
-		return b.compute(s, batch, n)
-	case <-b.closed:
-		return b.errClosed()
-	case <-ctx.Done():
-		return ctx.Err()
+	s, err := b.streams.Take(ctx)
+	if err != nil {
+		return err
 	}
+	defer b.streams.Give(s) // Close waits for it
+	return b.compute(s, batch, n)
 }
 
 // maxChunk is the most images that go into one session run: it bounds the scratch of a stream, and larger ones are no
@@ -106,15 +96,13 @@ func (b *Backend) compute(s *stream, batch *imgvec.Batch, n int) error {
 
 // Close waits for the batches that run and frees the session. It is safe to call at any time and more than once.
 func (b *Backend) Close() error {
-	b.once.Do(func() {
-		close(b.closed)
-		for range cap(b.streams) {
-			s := <-b.streams
-			b.err = errors.Join(b.err, s.free())
+	return b.streams.Close(func(all []*stream) error {
+		var errs []error
+		for _, s := range all {
+			errs = append(errs, s.free())
 		}
-		b.err = errors.Join(b.err, b.closeSessions())
+		return errors.Join(append(errs, b.closeSessions())...)
 	})
-	return b.err
 }
 
 func (b *Backend) closeSessions() error {
@@ -124,17 +112,4 @@ func (b *Backend) closeSessions() error {
 	}
 	b.sessions = nil
 	return errors.Join(errs...)
-}
-
-func (b *Backend) isClosed() bool {
-	select {
-	case <-b.closed:
-		return true
-	default:
-		return false
-	}
-}
-
-func (b *Backend) errClosed() error {
-	return fmt.Errorf("imgvec: run model %q: %w", b.spec.Model, imgvec.ErrClosed)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/ort"
+	"github.com/imgvec/imgvec/internal/pool"
 )
 
 // The providers that Options.Provider names.
@@ -47,7 +48,7 @@ func Open(ctx context.Context, path string, spec imgvec.Spec, opts Options) (*Ba
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: open model %q: %w: %w", path, imgvec.ErrModel, err)
 	}
-	b := &Backend{spec: spec, shapes: shapes, table: spec.Preset.Table(), closed: make(chan struct{})}
+	b := &Backend{spec: spec, shapes: shapes, table: spec.Preset.Table()}
 	if err := b.open(path, graph, opts); err != nil {
 		return nil, errors.Join(err, b.closeSessions())
 	}
@@ -56,10 +57,11 @@ func Open(ctx context.Context, path string, spec imgvec.Spec, opts Options) (*Ba
 			return nil, errors.Join(fmt.Errorf("imgvec: open model %q: %w: %w", path, imgvec.ErrModel, err), b.closeSessions())
 		}
 	}
-	b.streams = make(chan *stream, b.info.Streams)
-	for i := range b.info.Streams {
-		b.streams <- &stream{session: b.sessions[i%len(b.sessions)]}
+	streams := make([]*stream, b.info.Streams)
+	for i := range streams {
+		streams[i] = &stream{session: b.sessions[i%len(b.sessions)]}
 	}
+	b.streams = pool.New(streams, fmt.Errorf("imgvec: run model %q: %w", spec.Model, imgvec.ErrClosed))
 	return b, nil
 }
 

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/ort"
+	"github.com/imgvec/imgvec/internal/pool"
 )
 
 // Backend is a model on one GPU. It is safe for concurrent use.
@@ -23,15 +23,11 @@ type Backend struct {
 	service   *cuda.Thread // for what belongs to no stream
 	kernels   kernels
 	all       []*stream
-	streams   chan *stream // the free ones
+	streams   *pool.Pool[*stream]
 	registry  registry
 	busy      [stageCount]atomic.Int64 // nanoseconds on the device
 	normalize bool                     // L2
 	simulated bool
-
-	closed chan struct{}
-	once   sync.Once
-	err    error // of Close
 }
 
 var _ imgvec.Backend = (*Backend)(nil)
@@ -70,12 +66,12 @@ func (b *Backend) Bytes() map[string]int64 {
 // Register page-locks the batch's memory, for all devices of the process, until Close. It must lie outside the Go heap
 // and outlive the backend.
 func (b *Backend) Register(batch *imgvec.Batch) error {
-	if b.isClosed() {
-		return b.errClosed()
+	if err := b.streams.Err(); err != nil {
+		return err
 	}
 	err := b.service.Do(func() error {
-		if b.isClosed() { // since it was queued
-			return imgvec.ErrClosed
+		if err := b.streams.Err(); err != nil { // closed since this was queued
+			return err
 		}
 		for _, mem := range [][]byte{batch.Pixels, bytesOf(batch.Features)} {
 			if _, known := b.registry.find(mem); known {
@@ -97,8 +93,8 @@ func (b *Backend) Register(batch *imgvec.Batch) error {
 
 // Run computes the features of the batch, when a stream is free. Memory that was not registered is copied once more.
 func (b *Backend) Run(ctx context.Context, batch *imgvec.Batch) error {
-	if b.isClosed() {
-		return b.errClosed()
+	if err := b.streams.Err(); err != nil {
+		return err
 	}
 	n := batch.Len()
 	if err := ctx.Err(); err != nil || n == 0 {
@@ -128,34 +124,21 @@ func (b *Backend) RunResident(ctx context.Context, n int) error {
 
 // onStream calls f on the thread of a free stream.
 func (b *Backend) onStream(ctx context.Context, n int, f func(*stream) error) error {
-	select {
-	case s := <-b.streams:
-		defer func() { b.streams <- s }() // Close waits for it
-		if b.isClosed() {
-			return b.errClosed()
-		}
-		if err := s.thread.Do(func() error { return f(s) }); err != nil {
-			return fmt.Errorf("imgvec: run model %q on %d images on %s: %w", b.spec.Model, n, b.info.Device, err)
-		}
-		return nil
-	case <-b.closed:
-		return b.errClosed()
-	case <-ctx.Done():
-		return ctx.Err()
+	s, err := b.streams.Take(ctx)
+	if err != nil {
+		return err
 	}
+	defer b.streams.Give(s) // Close waits for it
+	if err := s.thread.Do(func() error { return f(s) }); err != nil {
+		return fmt.Errorf("imgvec: run model %q on %d images on %s: %w", b.spec.Model, n, b.info.Device, err)
+	}
+	return nil
 }
 
 // Close waits for the batches that run, and frees the sessions and all memory. It is safe to call at any time and more
 // than once.
 func (b *Backend) Close() error {
-	b.once.Do(func() {
-		close(b.closed)
-		for range cap(b.streams) {
-			<-b.streams
-		}
-		b.err = b.free()
-	})
-	return b.err
+	return b.streams.Close(func([]*stream) error { return b.free() })
 }
 
 // free gives everything back, as far as it was made.
@@ -181,17 +164,4 @@ func (b *Backend) freeStreams() error {
 	}
 	b.all = nil
 	return errors.Join(errs...)
-}
-
-func (b *Backend) isClosed() bool {
-	select {
-	case <-b.closed:
-		return true
-	default:
-		return false
-	}
-}
-
-func (b *Backend) errClosed() error {
-	return fmt.Errorf("imgvec: run model %q: %w", b.spec.Model, imgvec.ErrClosed)
 }

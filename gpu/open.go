@@ -8,6 +8,7 @@ import (
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/cuda"
 	"github.com/imgvec/imgvec/internal/ort"
+	"github.com/imgvec/imgvec/internal/pool"
 )
 
 // Open loads the ONNX model at path onto one device. spec names its input and output, and is trusted for the
@@ -141,7 +142,7 @@ func (o *opening) onProvider() (*Backend, error) {
 
 // backend opens one backend, or nothing.
 func (o *opening) backend() (b *Backend, err error) {
-	b = &Backend{spec: o.asked, fit: o.fit, normalize: o.Normalize, simulated: o.driver.Simulated, closed: make(chan struct{})}
+	b = &Backend{spec: o.asked, fit: o.fit, normalize: o.Normalize, simulated: o.driver.Simulated}
 	b.info = o.info()
 	defer func() {
 		if err != nil {
@@ -160,10 +161,7 @@ func (o *opening) backend() (b *Backend, err error) {
 	if err = o.withEngines(func() error { return o.streams(b) }); err != nil {
 		return b, err
 	}
-	b.streams = make(chan *stream, len(b.all))
-	for _, s := range b.all {
-		b.streams <- s
-	}
+	b.streams = pool.New(b.all, fmt.Errorf("imgvec: run model %q: %w", o.asked.Model, imgvec.ErrClosed))
 	return b, nil
 }
 
