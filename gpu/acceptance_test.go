@@ -4,6 +4,8 @@ package gpu_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +155,28 @@ func TestSimulatedIsSaid(t *testing.T) {
 	}
 	if r := gpu.Look(""); !r.Usable || !r.Simulated || len(r.Devices) != 2 || !strings.Contains(r.Provider, "simulated") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestSimulatedDamagedHalfModel cuts the converted model in the cache off.
+func TestSimulatedDamagedHalfModel(t *testing.T) {
+	simulated(t, 1)
+	path, spec := tiny.Write(t, tiny.Options{})
+	var said []string
+	opts := gpu.Options{Precision: imgvec.FP16, Batch: 2, CacheDir: t.TempDir(), Log: func(s string) { said = append(said, s) }}
+	open(t, path, spec, opts)
+	files, err := filepath.Glob(filepath.Join(opts.CacheDir, "fp16", "*.onnx"))
+	if err != nil || len(files) != 1 || len(said) != 0 {
+		t.Fatalf("%v, %v, said %q", files, err, said)
+	}
+	if err := os.Truncate(files[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, path, spec, opts)
+	if len(said) != 1 || !strings.Contains(said[0], "made anew") || !strings.Contains(said[0], files[0]) {
+		t.Errorf("said %q", said)
+	}
+	if err := b.Run(t.Context(), backendtest.NewBatch(t, spec, 2, 2)); err != nil {
+		t.Error(err)
 	}
 }

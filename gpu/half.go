@@ -71,8 +71,8 @@ func (o *opening) halfModel() (string, error) {
 	dir := filepath.Join(o.CacheDir, "fp16")
 	o.sum = sum + "-" + halfVersion // the conversion adds nothing that they do not tell
 	path := filepath.Join(dir, o.sum+".onnx")
-	if _, err := os.Stat(path); err == nil {
-		return path, nil // it got its name when it was whole
+	if whole(path) == nil {
+		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", unwritable(err)
@@ -83,10 +83,23 @@ func (o *opening) halfModel() (string, error) {
 	}
 	defer release()
 	home.Sweep(dir, ".half-*")
-	if _, err := os.Stat(path); err == nil {
+	switch err := whole(path); {
+	case err == nil: // another process was faster
 		return path, nil
+	case !errors.Is(err, os.ErrNotExist):
+		o.Log(fmt.Sprintf("the model in float16 is made anew: %v", err))
 	}
 	return path, o.writeHalf(path)
+}
+
+// whole tells what is wrong with the converted model, as far as its structure shows; os.ErrNotExist where there is none. It
+// got its name when it was whole, but much may happen to a file in a cache.
+func whole(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	_, err := ort.ReadGraph(path)
+	return err
 }
 
 // writeHalf converts the model into path, whole or not at all. The caller holds the folder.
