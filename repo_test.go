@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
 	"dataset":                  {"internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
+	"serve":                    {"executor", "dataset"},
 	"cmd/...":                  {"executor", "preprocess", "dataset", "model", "serve", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
 }
 
