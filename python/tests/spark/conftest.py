@@ -1,0 +1,173 @@
+"""Fixtures for tests on real Spark. What they need and how they are run: `make test-spark`.
+
+Variables: IMGVEC_TEST_BINARY (else ./imgvec), IMGVEC_TEST_FAULTS (the test build that trips over marked images, else .cache/imgvec-faults),
+IMGVEC_HOME (libraries and models, else third_party), IMGVEC_REQUIRE (with "spark" in it nothing of this may be missing), IMGVEC_TEST_SLACK
+(what the product's deadlines are multiplied by on small machines).
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+HERE = os.path.dirname(os.path.abspath(__file__))
+for _folder in (HERE, os.path.join(ROOT, "python")):
+    if _folder not in sys.path:
+        sys.path.insert(0, _folder)
+
+import images  # noqa: E402
+import procs  # noqa: E402
+import sessions as sessions_module  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "spark4: what Spark has from 4.0 on")
+
+
+def pytest_collection_modifyitems(items):
+    """Skips what the installed Spark does not have."""
+    import pyspark
+
+    if int(pyspark.__version__.split(".")[0]) < 4:
+        for item in items:
+            if item.get_closest_marker("spark4"):
+                item.add_marker(pytest.mark.skip(reason="needs Spark 4"))
+
+
+def need(path, what):
+    """Returns the path; where it is missing the test is skipped, or fails if IMGVEC_REQUIRE says so."""
+    if os.path.exists(path):
+        return path
+    if "spark" in os.environ.get("IMGVEC_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is missing: {path}")
+    pytest.skip(f"{what} is missing: {path}")
+
+
+@pytest.fixture(scope="session")
+def home():
+    """The folder of native libraries and models."""
+    path = os.environ.get("IMGVEC_HOME") or os.path.join(ROOT, "third_party")
+    os.environ["IMGVEC_HOME"] = path  # the command's own runs, in images.py
+    return need(path, "the folder of libraries and models (make setup)")
+
+
+@pytest.fixture(scope="session")
+def binary(home):
+    """The released build."""
+    return need(os.environ.get("IMGVEC_TEST_BINARY") or os.path.join(ROOT, "imgvec"), "the binary (make build)")
+
+
+@pytest.fixture(scope="session")
+def faults(home):
+    """The test build, which trips over marked images."""
+    return need(os.environ.get("IMGVEC_TEST_FAULTS") or os.path.join(ROOT, ".cache", "imgvec-faults"), "the test build (make faults)")
+
+
+@pytest.fixture(scope="session")
+def samples(binary, tmp_path_factory):
+    """Small JPEGs: [(name, bytes)]."""
+    return images.draw(binary, str(tmp_path_factory.mktemp("samples") / "drawn"))
+
+
+@pytest.fixture(scope="session")
+def photos(samples):
+    """Small JPEGs: [bytes]."""
+    return [content for _, content in samples]
+
+
+@pytest.fixture(scope="session")
+def expected(binary, samples, tmp_path_factory):
+    """What the command makes of `photos`, in order: lists of floats, in fp32, the same bits whatever the batch."""
+    folder = tmp_path_factory.mktemp("expected")
+    for name, content in samples:
+        (folder / name).write_bytes(content)
+    rows = images.extract(binary, str(folder), str(folder / "out.parquet"), None, "--deterministic")
+    return [rows[name][0] for name, _ in samples]
+
+
+@pytest.fixture(scope="session")
+def sessions():
+    """Hands out sessions by mode; the last one ends with the tests."""
+    made = sessions_module.Sessions()
+    yield made
+    made.close()
+
+
+class Place:
+    """What one test uses of a session: a socket folder of its own, so that its servers are told from others', and the binary.
+
+    featurize(df, ...) is the product's, with the binary, the home and the socket folder of this place; what it returns for `about`,
+    `metrics` and processes is of this place's servers only.
+    """
+
+    def __init__(self, session, binary, home, model=None):
+        self.session, self.spark, self.binary, self.home = session, session.spark, binary, home
+        self.sockets = tempfile.mkdtemp(prefix="p-", dir=session.sockets)
+        self.options = {"model": model or "efficientnet-lite0", "precision": "fp32", "device": "cpu"}
+
+    def featurize(self, df, **options):
+        """Calls imgvec.spark.featurize on efficientnet-lite0 in fp32, unless the options say otherwise."""
+        from imgvec.spark import featurize
+
+        place = {"binary": self.binary, "home": self.home, "socket_dir": self.sockets}
+        return featurize(df, **{**self.options, **place, **options})
+
+    def read(self, folder):
+        """Returns the DataFrame of a data set that images.table wrote."""
+        return self.spark.read.parquet(folder)
+
+    def servers(self):
+        """Lists the place's living servers."""
+        return [p for p in procs.servers(self.session.mark) if any(self.sockets in a for a in p.argv)]
+
+    def children(self):
+        """Lists the living stdio children of the session; no two tests run at a time."""
+        return procs.children(self.session.mark)
+
+    def abouts(self):
+        return procs.abouts(self.sockets)
+
+    def total(self, name):
+        return procs.total(self.sockets, name)
+
+    def kill_in_job(self, rows):
+        """Waits until the only server has finished so many rows, kills it, and returns its pid."""
+        procs.wait(f"{rows} finished rows", lambda: self.total("imgvec_rows_total") >= rows)
+        pid = self.abouts()[0]["pid"]
+        procs.kill(pid)
+        return pid
+
+    def end(self):
+        """Ends the place's servers, so that they take no time from later tests. SIGTERM: they take their sockets with them."""
+        for server in self.servers():
+            os.kill(server.pid, 15)
+        procs.wait("the place's servers to end", lambda: not self.servers())
+        left = procs.sockets(self.sockets)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+        assert not left, left
+
+
+@pytest.fixture
+def place(request, sessions, home):
+    """Makes a Place: place(master="local[2]", faults=False, conf=None, env=None)."""
+    made = []
+
+    def make(master="local[2]", faults=False, conf=None, env=None, model=None):
+        build = request.getfixturevalue("faults" if faults else "binary")
+        one = Place(sessions.get(master, conf, env), build, home, model)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        if one.session is sessions.current:
+            one.end()
+
+
+@pytest.fixture
+def spark(sessions):
+    """A plain session: local[2]."""
+    return sessions.get("local[2]").spark
