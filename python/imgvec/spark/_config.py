@@ -1,0 +1,87 @@
+"""The worker's settings from the arguments of featurize and its kin."""
+
+import re
+
+DEFAULT_MODEL = "efficientnet-lite0"  # the command's own; python/tests/spark/test_api_config.py holds the two equal
+
+_ON_ERROR = ("null", "fail", "drop")
+
+# What imgvec/_worker.py is told besides the options, and how much of it is in flight (tuning= changes one by name).
+_TUNING = {
+    "rows": 32,
+    "batch_bytes": 4 << 20,
+    "window_batches": 8,
+    "window_bytes": 32 << 20,
+    "ready_timeout": 900,
+    "timeout": 600,
+    "stall_timeout": 120,
+    "idle_exit": 120,
+    "respawns": 3,
+    "fetch": True,
+    "socket_dir": None,
+    "env": {},
+}
+
+# Flags of `imgvec serve` that have an argument of their own, or that the worker sets.
+_NAMED = ("model", "device", "precision", "normalize", "exif", "cores")
+_WORKERS = ("listen", "owner-pid", "idle-exit", "lock-fd", "fetch", "last-words", "stall-timeout")
+
+
+def package_version():
+    """The version of this package, which the command's must equal."""
+    from imgvec import __version__
+
+    return __version__
+
+
+def flags(model=None, device="auto", precision="auto", normalize=False, exif=None, options=None):
+    """The flags of `imgvec serve` as {name: text}. They are part of what a running server is known by."""
+    out = {"model": model or DEFAULT_MODEL, "device": device, "precision": precision}
+    if normalize:
+        out["normalize"] = "true"
+    if exif is not None:
+        out["exif"] = exif
+    for name, value in (options or {}).items():
+        out[_flag(name)] = _text(name, value)
+    for name, value in out.items():
+        if not isinstance(value, str) or value == "":
+            raise ValueError(f"featurize: {name} is {value!r}, not a text")
+    return out
+
+
+def _flag(name):
+    flag = name.lstrip("-").replace("_", "-")
+    if flag in _NAMED:
+        raise ValueError(f"featurize: options has {name}, which is an argument of its own: {flag}=...")
+    if flag in _WORKERS:
+        raise ValueError(f"featurize: options has {name}, which imgvec sets by itself: leave it out")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", flag):
+        raise ValueError(f"featurize: options has {name!r}, which is no flag of imgvec serve")
+    return flag
+
+
+def _text(name, value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise TypeError(f"featurize: option {name} is {value!r}, not a text, number or bool")
+
+
+def worker_config(options, *, on_error="null", tuning=None, **rest):
+    """The settings that the closure carries. options are flags(); rest holds what differs by face."""
+    if on_error not in _ON_ERROR:
+        raise ValueError(f'featurize: onError is {on_error!r}, not "null", "fail" or "drop"')
+    config = {"v": 1, "package": package_version(), "options": options, "on_error": on_error}
+    config.update({"model_sha256": None, "keep": [], "error": None, "id_column": None, "cores": None, "binary": None, "home": None})
+    config.update(_TUNING)
+    config.update(_tuned(tuning or {}))
+    config.update(rest)
+    return config
+
+
+def _tuned(tuning):
+    for name in tuning:
+        if name not in _TUNING:
+            raise ValueError(f"featurize: tuning has {name!r}, not one of {', '.join(_TUNING)}")
+    return tuning
