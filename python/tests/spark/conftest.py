@@ -104,16 +104,17 @@ class Place:
     """
 
     def __init__(self, session, binary, home, model=None):
-        self.session, self.spark, self.binary, self.home = session, session.spark, binary, home
+        self.session, self.spark = session, session.spark
         self.sockets = tempfile.mkdtemp(prefix="p-", dir=session.sockets)
-        self.options = {"model": model or "efficientnet-lite0", "precision": "fp32", "device": "cpu"}
+        self.arguments = {"model": model or "efficientnet-lite0", "precision": "fp32", "device": "cpu", "binary": binary, "home": home}
+        self.arguments["options"] = {"deterministic": True}
 
-    def featurize(self, df, **options):
-        """Calls imgvec.spark.featurize on efficientnet-lite0 in fp32, unless the options say otherwise."""
+    def featurize(self, df, tuning=None, **arguments):
+        """Calls imgvec.spark.featurize on efficientnet-lite0 on the CPU in fp32, with the same bits whatever the batch, unless told otherwise."""
         from imgvec.spark import featurize
 
-        place = {"binary": self.binary, "home": self.home, "socket_dir": self.sockets}
-        return featurize(df, **{**self.options, **place, **options})
+        tuning = {"socket_dir": self.sockets, "fetch": False, **(tuning or {})}
+        return featurize(df, tuning=tuning, **{**self.arguments, **arguments})
 
     def read(self, folder):
         """Returns the DataFrame of a data set that images.table wrote."""
