@@ -6,14 +6,17 @@ import (
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/dataset"
+	"github.com/imgvec/imgvec/serve"
 )
 
 // The exit statuses that other programs may rely on. A signal's is 128 and its number.
 const (
 	exitOK       = 0
-	exitFailed   = 1 // could not do the job
-	exitUsage    = 2 // wrong usage
-	exitFailures = 3 // done, but more images failed than --max-failures allows
+	exitFailed   = 1  // could not do the job
+	exitUsage    = 2  // wrong usage
+	exitFailures = 3  // done, but more images failed than --max-failures allows
+	exitDevices  = 69 // serve: no device is left (EX_UNAVAILABLE of sysexits.h)
+	exitStalled  = 70 // serve: an image hung (EX_SOFTWARE)
 )
 
 // usageError is an error that another command line mends.
@@ -40,6 +43,10 @@ func exitCode(err error) int {
 		return exitFailures
 	case errors.As(err, &usage), errors.Is(err, dataset.ErrUsage), errors.Is(err, imgvec.ErrPrecision):
 		return exitUsage
+	case errors.Is(err, serve.ErrDevices):
+		return exitDevices
+	case errors.Is(err, serve.ErrStalled):
+		return exitStalled
 	}
 	return exitFailed
 }

@@ -28,6 +28,8 @@ type interrupt struct {
 	mu     sync.Mutex
 	signal syscall.Signal // 0: none yet
 	far    func() string  // how far the command has come
+	drain  func()         // what SIGTERM starts in place of the end; nil: it ends the command like the others
+	tidy   func()         // what an end that can't wait for the command still does
 }
 
 // catchSignals installs the handlers. A signal that the process was started to ignore, as nohup does with SIGHUP, stays
@@ -44,19 +46,62 @@ func catchSignals(stderr io.Writer) *interrupt {
 	}
 	// A reader that goes away and a file that may not grow are errors of the write that meets them.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ)
-	go func() {
-		i.set((<-signals).(syscall.Signal))
-		cancel()
-		select {
-		case s := <-signals:
-			os.Exit(128 + int(s.(syscall.Signal)))
-		case <-time.After(patience):
-			i.giveUp(stderr)
-			code, _ := i.code()
-			os.Exit(code)
-		}
-	}()
+	go i.wait(signals, cancel, stderr)
 	return i
+}
+
+// wait ends the command on the first signal (on the second, where the first only began a drain): gently, and where that
+// takes too long or another signal comes, at once.
+func (i *interrupt) wait(signals <-chan os.Signal, cancel func(), stderr io.Writer) {
+	s := (<-signals).(syscall.Signal)
+	if s == syscall.SIGTERM && i.startDrain() {
+		s = (<-signals).(syscall.Signal)
+	}
+	i.set(s)
+	cancel()
+	select {
+	case s := <-signals:
+		i.exit(128 + int(s.(syscall.Signal)))
+	case <-time.After(patience):
+		i.giveUp(stderr)
+		code, _ := i.code()
+		i.exit(code)
+	}
+}
+
+// onTerm sets what SIGTERM starts in place of ending the command, which then ends by itself in its own time.
+func (i *interrupt) onTerm(drain func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.drain = drain
+}
+
+func (i *interrupt) startDrain() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.drain == nil {
+		return false
+	}
+	go i.drain()
+	return true
+}
+
+// atExit sets what every end does that can't wait for the command: take its socket out of the way.
+func (i *interrupt) atExit(tidy func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tidy = tidy
+}
+
+// exit ends the process.
+func (i *interrupt) exit(code int) {
+	i.mu.Lock()
+	tidy := i.tidy
+	i.mu.Unlock()
+	if tidy != nil {
+		tidy()
+	}
+	os.Exit(code)
 }
 
 // giveUp says how far the command has come. To know that may take a disk that does not answer: then it is not said.

@@ -16,13 +16,14 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	stop           *interrupt
+	args           []string // of the whole command line, without the program
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program but for its end.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, args: args}
 	a.stop = catchSignals(a.stderr)
 	root := a.root()
 	root.SetArgs(args)
@@ -84,7 +85,7 @@ authors did, runs the model, and writes one row an image.`,
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(a.extractCommand(), a.preprocessCommand(), a.modelCommand(), a.doctorCommand(), a.benchCommand(),
-		a.setupCommand(), a.versionCommand())
+		a.serveCommand(), a.stdioCommand(), a.setupCommand(), a.versionCommand())
 	wrapArgs(root)
 	return root
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/imgvec/imgvec/internal/measure"
+	"github.com/imgvec/imgvec/serve"
 )
 
 // version is set by the linker (-X main.version=v0.1.0), else it is that of the module or the commit.
@@ -76,12 +77,13 @@ type build struct {
 	System   string            `json:"system"` // "linux/amd64"
 	CGO      bool              `json:"cgo"`
 	GPU      bool              `json:"gpu_support"`
+	Faults   bool              `json:"faults,omitempty"`  // images can ask for crashes: a build for tests
 	Modules  map[string]string `json:"modules,omitempty"` // the versions of those that a file or a feature may depend on
 }
 
 // buildOf reads what the Go tool has written into the program; info may be nil.
 func buildOf(info *debug.BuildInfo) build {
-	b := build{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, GPU: measure.GPUBuilt, Modules: map[string]string{}}
+	b := build{Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, GPU: measure.GPUBuilt, Faults: serve.Faults, Modules: map[string]string{}}
 	if info == nil {
 		return b
 	}
@@ -107,6 +109,9 @@ func (b build) text() string {
 		fmt.Fprintln(&t, "GPU support: yes")
 	} else {
 		fmt.Fprintln(&t, "GPU support: no (build with -tags cuda, on Linux and with cgo)")
+	}
+	if b.Faults {
+		fmt.Fprintln(&t, "BUILT WITH FAULTS, for tests: images can crash it")
 	}
 	for _, path := range slices.Sorted(maps.Keys(b.Modules)) {
 		fmt.Fprintln(&t, path, b.Modules[path])

@@ -12,6 +12,12 @@ import (
 	"testing"
 )
 
+// TestMain takes away the Python that a person may have named: the tests bring their own.
+func TestMain(m *testing.M) {
+	os.Unsetenv(pythonVariable)
+	os.Exit(m.Run())
+}
+
 // fakePip puts a python3 on an otherwise empty PATH, whose `-m pip download` runs the given shell lines with $dest set. Every
 // download adds a line to the returned file.
 func fakePip(t *testing.T, download string) (calls string) {

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// pythonVariable names the Python whose pip is asked first: the Python package sets it to the one that it runs in.
+const pythonVariable = "IMGVEC_PYTHON"
+
 // pips are the ways to call pip, the likeliest first. Which Python runs it does not matter: the wheel's own tags are
 // given on the command line.
 var pips = [][]string{
@@ -76,7 +79,11 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 
 func findPip(ctx context.Context, dir string) ([]string, error) {
 	var tried []string
-	for _, pip := range pips {
+	ways := pips
+	if own := os.Getenv(pythonVariable); own != "" {
+		ways = append([][]string{{own, "-m", "pip"}}, pips...)
+	}
+	for _, pip := range ways {
 		tried = append(tried, strings.Join(pip, " "))
 		args := append(pip[1:len(pip):len(pip)], "--version")
 		if err := python(ctx, dir, pip[0], args...).Run(); err == nil {

@@ -36,6 +36,28 @@ func Setup(ctx context.Context, opts Options) error {
 	return nil
 }
 
+// Whole tells whether [Setup] has nothing to do, by the manifest alone: it takes no lock and writes nothing, so that a
+// home folder that is only read can be asked.
+func Whole(homeDir string, gpu bool) bool {
+	pieces, err := pieces(gpu)
+	if err != nil {
+		return false
+	}
+	known, err := home.ReadManifest(homeDir)
+	if err != nil {
+		return false
+	}
+	for _, piece := range pieces {
+		for _, member := range piece.Members {
+			file := filepath.Join(homeDir, filepath.FromSlash(piece.Dir), member.Name)
+			if !untouched(file, known[path.Join(piece.Dir, member.Name)], member.SHA256) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func setup(ctx context.Context, opts Options, pieces []Piece) error {
 	if err := os.MkdirAll(opts.Home, 0o755); err != nil {
 		return err
