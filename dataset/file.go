@@ -54,6 +54,10 @@ func fileItem(path string) imgvec.Item {
 // ever, or do something.
 var ErrNotRegular = errors.New("not a regular file")
 
+// OpenFile opens an image's file; what is no regular file fails with ErrNotRegular. Errors are in a person's words, and
+// the system's to errors.Is.
+func OpenFile(path string) (io.ReadCloser, error) { return openRegular(path) }
+
 func openRegular(path string) (io.ReadCloser, error) {
 	info, err := os.Stat(path)
 	switch {

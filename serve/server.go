@@ -1,13 +1,14 @@
 package serve
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
-	"net"
-	"net/http"
+	"sync"
 	"time"
 
 	"github.com/imgvec/imgvec"
@@ -23,6 +24,8 @@ var (
 	ErrDevices = errors.New("no device is left")
 	// ErrClientGone: the connection ended before the client had ended its Arrow stream.
 	ErrClientGone = errors.New("the client is gone")
+	// ErrClosed: the server was closed, or told to drain.
+	ErrClosed = errors.New("the server is closed")
 )
 
 // Extractor is what a server needs of an *executor.Executor.
@@ -31,50 +34,157 @@ type Extractor interface {
 	Stats() executor.Stats
 }
 
-// Config is what a server is made of. Zero durations and a zero window take their defaults.
-type Config struct {
-	About   About             // what the server says of itself
-	Options map[string]string // its flags without dashes -> their values; a client's must be equal
-	Window  Window            // the most that a client may ask for
-
-	Stall          time.Duration // see ErrStalled
-	IO             time.Duration // for the rest of a message once it has begun, and for lines
-	Hello          time.Duration // for a client's first line
-	IdleConnection time.Duration // between a client's messages, and for a client that does not take its answers
-	Logger         *slog.Logger
-}
-
 // Server answers connections. Its methods may be called at the same time.
-type Server struct{}
+type Server struct {
+	ex     Extractor
+	cfg    Config
+	log    *slog.Logger
+	queue  *queue
+	counts *counters
+
+	begin  sync.Once
+	life   context.Context // ends with Close, or when the server can't go on; its cause tells
+	kill   context.CancelCauseFunc
+	stream chan struct{} // closed when the executor's stream has ended
+
+	mu       sync.Mutex
+	conns    map[*conn]bool // open; true: it extracts
+	quiet    *sync.Cond     // signalled when a connection ends
+	draining chan struct{}  // closed by Drain
+	started  bool
+	last     int64     // connections so far
+	used     time.Time // when the last one that extracts ended
+}
 
 // New makes a server of an executor that is open. The executor stays the caller's: close it after the server, unless
 // the server ended with ErrStalled. Nothing runs before the first Serve or ServeConn.
-func New(ex Extractor, cfg Config) *Server { return &Server{} }
-
-// Serve answers the connections of l until Drain or Close (then it returns nil), ctx is done (its cause), or it can't
-// go on (ErrStalled, ErrDevices, the listener's error). l is closed when it returns.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error { return errors.ErrUnsupported }
-
-// ServeConn answers one connection and closes it. nil: it was answered to its end. Refusals and broken-off streams are
-// other errors, ErrClientGone, ErrStalled, ErrDevices among them. rw need not have deadlines. A Read under way that
-// Close doesn't end is left behind.
-func (s *Server) ServeConn(ctx context.Context, rw io.ReadWriteCloser) error {
-	return errors.ErrUnsupported
+func New(ex Extractor, cfg Config) *Server {
+	s := &Server{ex: ex, cfg: cfg.withDefaults(), conns: map[*conn]bool{}, stream: make(chan struct{}),
+		draining: make(chan struct{}), used: time.Now()}
+	s.log = s.cfg.Logger
+	s.counts = newCounters(s)
+	s.queue = newQueue(s.counts)
+	s.quiet = sync.NewCond(&s.mu)
+	s.life, s.kill = context.WithCancelCause(context.Background())
+	return s
 }
 
-// Drain ends the server in good order: no more connections and batches are taken, what was read is answered, each
-// client is told. It returns nil when all connections are through, or ctx's error; in both cases follow with Close.
-func (s *Server) Drain(ctx context.Context) error { return nil }
-
-// Close ends all connections and the stream at once, and waits for the images that are being decoded right now (not
-// after ErrStalled). It is idempotent. A process that has to end in time should not wait for it.
-func (s *Server) Close() error { return nil }
-
-// Idle is since when no connection is open; 0 while one is. Those that only ask what the server is don't count.
-func (s *Server) Idle() time.Duration { return 0 }
-
 // About is what the server answers; for the line READY.
-func (s *Server) About() About { return About{} }
+func (s *Server) About() About { return s.cfg.About }
 
-// Metrics answers with the counters in Prometheus' form.
-func (s *Server) Metrics() http.Handler { return http.NotFoundHandler() }
+// Idle is since when no connection is open; 0 while one is. Those that only ask what the server is don't count, once
+// they are through.
+func (s *Server) Idle() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) > 0 {
+		return 0
+	}
+	return time.Since(s.used)
+}
+
+// ServeConn answers one connection and closes it. nil: it was answered to its end. Refusals and broken-off streams are
+// other errors, ErrClientGone, ErrStalled, ErrDevices, ErrClosed among them. rw need not have deadlines. A Read under
+// way that Close doesn't end is left behind.
+func (s *Server) ServeConn(ctx context.Context, rw io.ReadWriteCloser) error {
+	c := &conn{server: s, wire: newWire(rw)}
+	c.in = bufio.NewReaderSize(c.wire, maxLine)
+	defer c.close()
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	defer s.leave(c)
+	s.start()
+	stop := context.AfterFunc(ctx, func() { s.queue.drop(c, context.Cause(ctx)); c.close() })
+	defer stop()
+	err := c.run()
+	if why := context.Cause(s.life); why != nil && err != nil {
+		err = why
+	}
+	s.note(c, err)
+	return err
+}
+
+// note counts and logs how a connection ended.
+func (s *Server) note(c *conn, err error) {
+	rows, failed := s.queue.answered(c)
+	level := slog.LevelInfo
+	if c.hello.Request != RequestExtract {
+		level = slog.LevelDebug
+	}
+	s.log.Log(context.Background(), level, "imgvec: "+c.String()+" is through", "rows", rows, "failed", failed, "error", err)
+}
+
+// admit counts a connection, unless no more are taken.
+func (s *Server) admit(c *conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping() {
+		return fmt.Errorf("imgvec: serve: %w", ErrClosed)
+	}
+	s.last++
+	s.counts.connected.Inc()
+	c.number = s.last
+	s.conns[c] = false
+	return nil
+}
+
+// stopping tells whether no more connections are taken. The lock is held.
+func (s *Server) stopping() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return s.life.Err() != nil
+	}
+}
+
+// enlist is for a connection that wants batches answered.
+func (s *Server) enlist(c *conn) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping() {
+		return refuse(CodeStopping, "the server is stopping: connect to another one")
+	}
+	s.conns[c] = true
+	s.queue.open(c, c.hello.Window)
+	return nil
+}
+
+func (s *Server) leave(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[c] {
+		s.used = time.Now()
+	}
+	delete(s.conns, c)
+	s.quiet.Broadcast()
+}
+
+// each calls do for all connections that are open.
+func (s *Server) each(do func(c *conn, extracts bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, extracts := range s.conns {
+		do(c, extracts)
+	}
+}
+
+// wait returns when no connection is open, or ctx is done, with its error.
+func (s *Server) wait(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.quiet.Broadcast()
+	})
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.conns) > 0 {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		s.quiet.Wait()
+	}
+	return nil
+}
