@@ -19,5 +19,15 @@ from imgvec.spark._pyspark import require_pyspark
 require_pyspark()
 
 from imgvec.spark._featurize import featurize  # noqa: E402  pyspark is checked before it is imported
+from imgvec.spark._udf import featurize_udf  # noqa: E402
 
-__all__ = ["featurize"]
+__all__ = ["ImageFeaturizer", "featurize", "featurize_udf"]
+
+
+def __getattr__(name):
+    """ImageFeaturizer on its first use: pyspark.ml needs numpy, and nothing else here does."""
+    if name == "ImageFeaturizer":
+        from imgvec.spark._transformer import ImageFeaturizer
+
+        return ImageFeaturizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

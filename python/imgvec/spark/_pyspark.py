@@ -38,6 +38,14 @@ def is_connect(session):
     return ".connect." in type(session).__module__
 
 
+def active_cores():
+    """executor_cores of the session that is active, or None where there is none."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    return None if session is None else executor_cores(session)
+
+
 def executor_cores(session):
     """How many cores one executor has, or None where the session does not say it."""
     local = local_cores(setting(session, "spark.master", ""))
