@@ -23,7 +23,7 @@ def arguments(job):
 
 def idle(job):
     """Tells whether the servers have no connection and no row, and no stdio child lives."""
-    counts = [procs.total(job["sockets"], name) for name in ("imgvec_connections", "imgvec_queued_rows")]
+    counts = [procs.connections(job["sockets"]), procs.total(job["sockets"], "imgvec_queued_rows")]
     return counts == [0, 0] and not procs.children(job["mark"])
 
 
@@ -55,7 +55,7 @@ def interrupted(spark, job):
     def work():
         try:
             featurize(spark.read.parquet(job["slow"]), **arguments(job)).select("id").collect()
-        except Exception as err:  # noqa: BLE001: whatever Connect raises for an interrupted job
+        except Exception as err:  # noqa: BLE001  whatever Connect raises for an interrupted job
             error.append(str(err))
 
     before = procs.total(job["sockets"], "imgvec_rows_total")
@@ -80,8 +80,8 @@ def main(job):
     spark = builder.config("spark.sql.warehouse.dir", os.path.join(job["local"], "warehouse")).getOrCreate()
     report = {}
     try:
-        spark.sparkContext
-    except Exception as err:  # noqa: BLE001: its text is what is reported
+        report["context"] = str(spark.sparkContext)
+    except Exception as err:  # noqa: BLE001  its text is what is reported
         report["context"] = str(err)
     for step in (features, udf, interrupted):
         report.update(step(spark, job))

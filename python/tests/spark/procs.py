@@ -162,6 +162,11 @@ def total(folder, name):
     return sum(m.get(name) for m in metrics(folder))
 
 
+def connections(folder):
+    """Returns how many connections the folder's living servers have, but for those that ask for it."""
+    return sum(m.get("imgvec_connections") - 1 for m in metrics(folder))
+
+
 def kill(pid):
     """Kills a process with SIGKILL and waits until it is gone."""
     try:

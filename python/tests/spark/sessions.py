@@ -128,7 +128,7 @@ def end_jvm():
     gateway.proc.stdin.close()  # the JVM ends when its standard input does
     try:
         gateway.proc.wait(30)
-    except Exception:  # noqa: BLE001: whatever it waits for, it ends here
+    except Exception:  # noqa: BLE001  whatever it waits for, it ends here
         gateway.proc.kill()
         gateway.proc.wait(30)
     SparkContext._gateway = SparkContext._jvm = None

@@ -29,7 +29,8 @@ def report(faults, home, photos, tmp_path_factory):
     env = {**os.environ, procs.MARK: job["mark"], "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     env["IMGVEC_PYTHON_PACKAGE"] = os.path.join(ROOT, "python")
     env.pop("PYTHONPATH", None)
-    run = subprocess.run([sys.executable, os.path.join(HERE, "connect_script.py"), json.dumps(job)], env=env, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, os.path.join(HERE, "connect_script.py"), json.dumps(job)]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-6000:]
     found = json.loads(run.stdout.strip().splitlines()[-1])
     found["mark"], found["sockets"] = job["mark"], sockets

@@ -26,7 +26,7 @@ class Job(threading.Thread):
         self.spark.sparkContext.setJobGroup(self.group, self.group, interruptOnCancel=True)
         try:
             self.rows = rows.collect(self.df, "id", "features_error")
-        except Exception as err:  # noqa: BLE001: whatever Spark raises for a cancelled job
+        except Exception as err:  # noqa: BLE001  whatever Spark raises for a cancelled job
             self.error = err
 
     def cancel(self):
@@ -42,7 +42,7 @@ def slow_table(photos, folder, count=400, milliseconds=100, parts=2):
 
 def idle(here):
     """Tells whether no server of the place has a connection or a row, and no stdio child lives."""
-    counts = [here.total("imgvec_connections"), here.total("imgvec_queued_rows"), len(here.children())]
+    counts = [procs.connections(here.sockets), here.total("imgvec_queued_rows"), len(here.children())]
     return counts == [0, 0, 0]
 
 
@@ -143,7 +143,7 @@ def test_the_end_of_a_session_is_the_end_of_all(place, photos, sessions, tmp_pat
     here = place("local[2,4]", faults=True)
     here.featurize(here.read(images.table(str(tmp_path / "q"), photos, parts=2)), normalize=True).count()
     job = Job(here.spark, here.featurize(here.read(slow_table(photos, tmp_path / "t"))), "last")
-    procs.wait("rows of both", lambda: len(here.abouts()) == 2 and here.total("imgvec_connections") > 0)
+    procs.wait("rows of both", lambda: len(here.abouts()) == 2 and procs.connections(here.sockets) > 0)
     pids = [s.pid for s in here.servers()]
     begin = time.monotonic()
     sessions.close()

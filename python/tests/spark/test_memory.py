@@ -26,7 +26,7 @@ def peak(here):
 
 def test_a_limit_on_memory_is_explained(place, photos, tmp_path):
     """spark.executor.pyspark.memory limits the address space of workers and of all that they start: no server can live in 600 MB of it."""
-    here = place("local-cluster[1,1,2048]", conf={"spark.executor.pyspark.memory": "600m"})
+    here = place(conf={"spark.executor.pyspark.memory": "600m"})
     df = here.read(images.table(str(tmp_path / "t"), photos, parts=1))
     with pytest.raises(Exception, match=r"(?s)spark\.executor\.pyspark\.memory"):
         here.featurize(df).collect()
@@ -34,6 +34,6 @@ def test_a_limit_on_memory_is_explained(place, photos, tmp_path):
 
 
 def test_a_generous_limit_is_none(place, photos, expected, tmp_path):
-    here = place("local-cluster[1,1,40000]", conf={"spark.executor.pyspark.memory": "32g"})
+    here = place(conf={"spark.executor.pyspark.memory": "32g"})
     got = rows.collect(here.featurize(here.read(images.table(str(tmp_path / "t"), photos, parts=1))))
     rows.same(got, expected)
