@@ -29,8 +29,9 @@ CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./datas
 FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
+comma := ,
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu benchtest bundle python clean
+.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu benchtest bundle python faults wheel test-wheel test-python test-spark clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +63,7 @@ test-sim: sim ## the tests on the simulated GPU driver, with 1, 2 and 8 devices 
 	$(CUDA_ENV) IMGVEC_REQUIRE="$(IMGVEC_REQUIRE),sim" $(GO) test -tags cuda -race -timeout 20m ./internal/cudasim ./internal/cuda ./gpu ./csrc/...
 	$(CUDA_ENV) IMGVEC_REQUIRE="$(IMGVEC_REQUIRE),sim" $(GO) test -tags cuda -race -timeout 20m -run Sim ./executor ./cmd/imgvec
 
-check: fmt vet lint nocgo ptx-check test race $(if $(TAGS),test-sim) benchtest ## everything that CI runs
+check: fmt vet lint nocgo ptx-check test race $(if $(TAGS),test-sim) benchtest test-python test-wheel ## everything that CI runs
 
 fmt:
 	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; [ -z "$$bad" ] || { echo "not gofmt'ed: $$bad" >&2; exit 1; }
@@ -156,12 +157,67 @@ bundle: setup ## pack what setup fetched, for a machine without a network
 	./imgvec setup --home "$(HOME_DIR)" --make-bundle $(BUNDLE_FILE)
 	@echo "on the other machine: ./imgvec setup --bundle $(BUNDLE_FILE)"
 
-python: $(PY_ENV)/.done ## the Python packages that the Parquet tests open files with
+python: $(PY_ENV)/.done ## the Python packages that the Parquet tests open files with, and that Python's tests need
+
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 $(PY_ENV)/.done: versions.mk
 	$(PYTHON) -m venv $(PY_ENV)
-	$(PY_ENV)/bin/python -m pip install --quiet --disable-pip-version-check pyarrow==$(PYARROW_VERSION) pandas==$(PANDAS_VERSION) duckdb==$(DUCKDB_VERSION) polars==$(POLARS_VERSION)
+	$(PY_ENV)/bin/python $(PIP_INSTALL) pyarrow==$(PYARROW_VERSION) pandas==$(PANDAS_VERSION) duckdb==$(DUCKDB_VERSION) polars==$(POLARS_VERSION) \
+		numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION) ruff==$(RUFF_VERSION)
 	@touch $@
 
+faults: .cache/imgvec-faults ## build the command that marked images crash, for tests
+
+.cache/imgvec-faults: FORCE
+	$(CUDA_ENV) CGO_ENABLED=1 $(GO) build $(if $(TAGS),-tags cuda$(comma)imgvec_faults,-tags imgvec_faults) -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/imgvec
+
+FORCE:
+
+# The wheel carries a command that is compiled for an old glibc, so that it runs on old systems: Linux on x86-64 alone.
+ZIG := .cache/zig/$(ZIG_VERSION)/ziglang/zig
+WHEEL_ENV := .cache/wheel-env
+
+wheel: $(ZIG) $(WHEEL_ENV)/.done ## build the Python wheel, with the command in it, in dist (fetches a C compiler, 100 MB)
+	GO="$(GO)" PYTHON="$(PYTHON)" ZIG="$(CURDIR)/$(ZIG)" WHEEL_PYTHON=$(WHEEL_ENV)/bin/python sh scripts/wheel.sh
+
+test-wheel: build wheel ## install the wheel in an empty environment, use it, and compare its pixels with those of ./imgvec
+	PYTHON="$(PYTHON)" sh scripts/wheel-test.sh
+
+test-python: build $(PY_ENV)/.done ## the Python package's tests without Spark, and ruff
+	$(PY_ENV)/bin/ruff check python
+	PYTHONPATH=python IMGVEC_BINARY="$(CURDIR)/imgvec" $(PY_ENV)/bin/python -m pytest -q python/tests --ignore python/tests/spark
+
+test-spark: setup faults wheel .cache/spark-3.5/.done .cache/spark-4/.done ## the package's tests on real Spark, the oldest and the newest (needs Java 17)
+	for env in .cache/spark-3.5 .cache/spark-4; do \
+		$$env/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/imgvec-*.whl && \
+		$$env/bin/python -m pytest -q python/tests/spark || exit 1; \
+	done
+
+.cache/spark-3.5/.done: versions.mk
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) pyspark==$(SPARK35_VERSION) pyarrow==$(SPARK35_PYARROW_VERSION) pandas==$(SPARK35_PANDAS_VERSION) \
+		numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION)
+	@touch $@
+
+.cache/spark-4/.done: versions.mk
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) "pyspark[connect]==$(SPARK4_VERSION)" pyarrow==$(PYARROW_VERSION) pandas==$(PANDAS_VERSION) \
+		numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION)
+	@touch $@
+
+$(WHEEL_ENV)/.done: versions.mk
+	$(PYTHON) -m venv $(WHEEL_ENV)
+	$(WHEEL_ENV)/bin/python $(PIP_INSTALL) hatchling==$(HATCHLING_VERSION) auditwheel==$(AUDITWHEEL_VERSION)
+	@touch $@
+
+$(ZIG): versions.mk
+	@rm -rf .cache/zig/$(ZIG_VERSION) && mkdir -p .cache/zig/$(ZIG_VERSION)
+	@echo "ziglang==$(ZIG_VERSION) --hash=sha256:$(ZIG_SHA256)" > .cache/zig/requirements.txt
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform manylinux2010_x86_64 \
+		--require-hashes -r .cache/zig/requirements.txt -d .cache/zig/$(ZIG_VERSION)
+	@$(PYTHON) -m zipfile -e .cache/zig/$(ZIG_VERSION)/ziglang-*.whl .cache/zig/$(ZIG_VERSION)
+	@rm .cache/zig/$(ZIG_VERSION)/ziglang-*.whl && chmod +x $@ && touch $@
+
 clean: ## remove what was built; fetched libraries and models stay (rm -r third_party)
-	rm -rf imgvec .cache features.parquet $(BUNDLE_FILE)
+	rm -rf imgvec .cache dist features.parquet $(BUNDLE_FILE)

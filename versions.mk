@@ -46,3 +46,19 @@ PYARROW_VERSION := 26.0.1
 PANDAS_VERSION := 3.1.1
 DUCKDB_VERSION := 2.0.0
 POLARS_VERSION := 2.1.0
+
+# The wheel of the Python package (scripts/wheel.sh): zig compiles the command for an old glibc (the wheel ziglang for
+# x86-64), hatchling packs, auditwheel checks.
+ZIG_VERSION := 0.17.1
+ZIG_SHA256 := ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54
+HATCHLING_VERSION := 1.33.0
+AUDITWHEEL_VERSION := 6.8.2
+
+# What the Python package is tested with: without Spark, on the oldest Spark that it takes, and on the newest.
+PYTEST_VERSION := 9.2.0
+RUFF_VERSION := 0.17.6
+NUMPY_VERSION := 2.4.6
+SPARK35_VERSION := 3.5.9
+SPARK35_PYARROW_VERSION := 21.0.0
+SPARK35_PANDAS_VERSION := 2.3.3
+SPARK4_VERSION := 4.3.0
