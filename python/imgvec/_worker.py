@@ -6,10 +6,8 @@ keeps what is unanswered, and sends it again to the next server when one is lost
 
     map_batches  for mapInArrow        features_of  for UDFs and imgvec.extract
 
-Everything is single-threaded per call. No call shares a connection with another; what they share is the server.
+A call is single-threaded and has its own connection. What calls share is the server.
 """
-from __future__ import annotations
-
 import collections
 import contextlib
 import fcntl
@@ -36,17 +34,19 @@ FEATURES = pa.list_(pa.field("element", pa.float32()))  # the only list that Spa
 ANSWER = pa.schema([("features", FEATURES), ("error", pa.string()), ("width", pa.int32()), ("height", pa.int32())])
 WIRE = {"binary": pa.large_binary(), "path": pa.large_string()}  # large: a slice of any batch fits
 END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
-HELLO_TIMEOUT = 30.0  # seconds
+GREETING = 30.0  # seconds that a server may take to answer a hello
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 6.4, 6.4, 6.4)  # seconds between tries to be let in
-RETURNABLE = (69, 70)  # statuses of a server that ended for a reason that may pass: device lost, stalled
-LEAST_MEMORY = 8 << 30  # bytes of address space
+ABSENT = (FileNotFoundError, ConnectionRefusedError)  # nobody listens
+PASSING = (69, 70)  # statuses of a server that ended for a reason that may pass: device lost, stalled
+HEADS = ("panic:", "fatal error:", "SIG", "runtime:", "unexpected fault", "runtime stack:", "goroutine ")  # of a crash
+LEAST_MEMORY = 4 << 30  # bytes of address space: ResNet-50 on 16 cores failed with 2 GiB and ran with 3
 DEFAULTS = {
     "v": 1, "package": "", "options": {}, "model_sha256": None, "input": "binary", "column": "content", "keep": [],
     "output": "features", "error": "features_error", "on_error": "null", "id_column": None, "cores": None,
     "binary": None, "home": None, "env": {}, "socket_dir": None, "rows": 32, "batch_bytes": 4 << 20,
     "window_batches": 8, "window_bytes": 32 << 20, "ready_timeout": 900, "timeout": 600, "stall_timeout": 120,
     "idle_exit": 120, "fetch": True, "respawns": 3, "quiet": False,
-}
+}  # times in seconds
 
 
 class ImgvecError(RuntimeError):
@@ -61,12 +61,8 @@ class Lost(Exception):
         self.death, self.hung = death, hung
 
 
-class Absent(Exception):
-    """Nobody listens on the socket."""
-
-
 class Busy(Exception):
-    """Somebody listens and does not take us now. silent: it said nothing at all; peer: whom to blame."""
+    """A server does not take us now. silent: it listens and says nothing; then peer is its (pid, start time)."""
 
     def __init__(self, text, silent=False, peer=None):
         super().__init__(text)
@@ -74,11 +70,11 @@ class Busy(Exception):
 
 
 def settings(config):
-    """The config with its defaults, as attributes. A key that this file does not know is refused: it would be ignored."""
+    """The config and its defaults as attributes. A key that is unknown here is refused, for it would be ignored."""
     unknown = sorted(set(config) - set(DEFAULTS))
     if unknown or config.get("v", 1) != 1:
-        raise ImgvecError(f"read the worker's config: version {config.get('v')}, unknown keys {unknown}: "
-                          "it was made by another version of imgvec")
+        raise ImgvecError(f"read the worker's config: version {config.get('v')}, unknown keys {unknown}: it was made by "
+                          "another version of imgvec")
     return types.SimpleNamespace(**{**DEFAULTS, **config})
 
 
@@ -90,33 +86,27 @@ class Task:
     def __init__(self):
         module = sys.modules.get("pyspark")  # a worker has it; nobody else needs it
         context = module.TaskContext.get() if module else None
-        self.spark = context is not None
-        self.about = {"app": os.path.basename(os.environ.get("SPARK_LOCAL_DIRS", ""))}
-        self.gpus = []
-        if context:
-            self.about.update(stage=context.stageId(), partition=context.partitionId(),
-                              attempt=context.attemptNumber())
-            gpu = context.resources().get("gpu")
-            self.gpus = list(gpu.addresses) if gpu else []
+        self.spark, self.gpus, self.about = context is not None, [], {"process": os.getpid()}
+        if self.spark:
+            self.about = {"stage": context.stageId(), "partition": context.partitionId(),
+                          "attempt": context.attemptNumber()}
+            if "gpu" in context.resources():
+                self.gpus = list(context.resources()["gpu"].addresses)
 
     def __str__(self):
-        if not self.spark:
-            return f"process {os.getpid()}"
-        return "stage {stage}, partition {partition}, attempt {attempt}".format(**self.about)
+        return ", ".join(f"{key} {value}" for key, value in self.about.items())
 
     def file(self, name):
-        """The path of a file that Spark shipped with the job, or None."""
-        if not self.spark:
-            return None
-        try:
-            path = sys.modules["pyspark"].SparkFiles.get(name)
-        except Exception:  # no folder of files here: then it has no file either
-            return None
-        return path if os.path.exists(path) else None
+        """The path of a file that was shipped with the Spark job, or None."""
+        if self.spark:
+            with contextlib.suppress(Exception):  # of a job without a folder of files
+                path = sys.modules["pyspark"].SparkFiles.get(name)
+                return path if os.path.exists(path) else None
+        return None
 
 
 def process(pid):
-    """(state, start time) of a process from /proc, (None, None) where it is gone or there is no /proc."""
+    """(state, start time) of a process from /proc; (None, None) where it is gone or there is no /proc."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rsplit(b")", 1)[1].split()
@@ -126,15 +116,11 @@ def process(pid):
 
 
 def owner(spark):
-    """PID:START of the process with which the server shall end.
-
-    In Spark that is the leader of our process group, the executor's Python daemon, which outlives tasks; where it is
-    gone, our parent. Else it is this process.
-    """
+    """PID:START of the process with which the server shall end: in Spark the leader of our process group, which is the
+    executor's Python daemon and outlives tasks, or our parent where it is gone. Elsewhere this process."""
     pid = os.getpid()
     if spark:
-        leader = os.getpgrp()
-        pid = leader if process(leader)[0] not in (None, "Z", "X") else os.getppid()
+        pid = os.getpgrp() if process(os.getpgrp())[0] not in (None, "Z", "X") else os.getppid()
     start = process(pid)[1]
     return f"{pid}:{start}" if start is not None else str(pid)
 
@@ -143,21 +129,19 @@ def find_binary(cfg, task):
     """The path of the imgvec command. Raises ImgvecError with the list of places where it is not."""
     if cfg.binary:
         places = [("the option binary", task.file(cfg.binary) or os.path.abspath(os.path.expanduser(cfg.binary)))]
+    elif os.environ.get("IMGVEC_BINARY"):
+        places = [("the variable IMGVEC_BINARY", os.environ["IMGVEC_BINARY"])]
     else:
-        user = os.name + "_user" if sys.platform != "darwin" or not sysconfig.get_config_var("PYTHONFRAMEWORK") \
-            else "osx_framework_user"
-        places = [
-            ("IMGVEC_BINARY", os.environ.get("IMGVEC_BINARY")),
-            ("the scripts folder of " + sys.executable, os.path.join(sysconfig.get_path("scripts"), "imgvec")),
-            ("the user's scripts folder", os.path.join(sysconfig.get_path("scripts", user), "imgvec")),
-            ("the files of the Spark job", task.file("imgvec")),
-            ("PATH", shutil.which("imgvec")),
-        ]
+        user = sysconfig.get_preferred_scheme("user") if sys.version_info >= (3, 10) else os.name + "_user"
+        places = [("scripts of " + sys.executable, os.path.join(sysconfig.get_path("scripts"), "imgvec")),
+                  ("scripts of the user", os.path.join(sysconfig.get_path("scripts", user), "imgvec")),
+                  ("files of the Spark job", task.file("imgvec")),
+                  ("PATH", shutil.which("imgvec"))]
     for _, path in places:
         if path and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     tried = "; ".join(f"{name}: {path or 'nothing'}" for name, path in places)
-    raise ImgvecError(f"find the imgvec command on {socket.gethostname()}: no executable file at: {tried}. Install the "
+    raise ImgvecError(f"find the imgvec command on {socket.gethostname()}: no executable file at {tried}. Install the "
                       "wheel there (pip install imgvec), or ship the command with the job (--files imgvec, or "
                       "spark.addArtifact(path, file=True)), or name it by the option binary or IMGVEC_BINARY")
 
@@ -165,18 +149,18 @@ def find_binary(cfg, task):
 def device(cfg, task):
     """The server's options and environment by what Spark assigned to the task: never silently the CPU for a GPU."""
     options, env = dict(cfg.options), {}
-    if task.gpus and options.get("device", "auto") != "cpu":
+    wanted = options.get("device", "auto")
+    if task.gpus and wanted != "cpu":
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         if seen == "":
             raise ImgvecError(f"choose the GPU: Spark assigned {','.join(task.gpus)}, but CUDA_VISIBLE_DEVICES is set "
                               "and empty on the executor: unset it, or ask for device='cpu'")
         if seen is None:
             env = {"CUDA_VISIBLE_DEVICES": ",".join(task.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-        if options.get("device", "auto") == "auto":
-            options["device"] = "cuda"
+        options["device"] = "cuda" if wanted == "auto" else wanted
     model = options.get("model", "")
     if not os.path.isabs(model) and ("/" in model or model.endswith(".onnx")):
-        found = task.file(model) or os.path.abspath(model)  # the server runs elsewhere
+        found = task.file(model) or os.path.abspath(model)  # the server runs in another folder
         options["model"] = found if os.path.exists(found) else model
     return options, env
 
@@ -188,36 +172,19 @@ def private_folder(path):
         os.mkdir(path, 0o700)
     info = os.lstat(path)
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
-        raise ImgvecError(f"use {path} for sockets: it must be a folder of user {os.geteuid()} that no other may "
-                          f"enter: chmod 700 it, or name another by socket_dir or IMGVEC_SOCKET_DIR")
+        raise ImgvecError(f"use {path} for sockets: it must be a folder of user {os.geteuid()} that no other may enter: "
+                          "chmod 700 it, or name another by socket_dir or IMGVEC_SOCKET_DIR")
     return path
 
 
-def last_words(text, most=20):
-    """The lines of a log that say why its process died: the head of Go's crash, else the last ones."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    for i, line in enumerate(lines):
-        if line.startswith(("panic:", "fatal error:", "SIG", "runtime:", "unexpected fault")):
-            return lines[i:i + most]
-    return lines[-most:]
-
-
-def read_text(path):
-    """A log's text, at most its first 4 MiB; none where there is none."""
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-        return file.read(4 << 20)
-    return ""
-
-
-def ending(status):
-    """How a child ended, in words. status is Popen's."""
-    if status is None:
-        return "it does not end"
-    if status >= 0:
-        return f"it ended with status {status}"
-    with contextlib.suppress(ValueError):
-        return f"it was killed by {signal.Signals(-status).name}"
-    return f"it was killed by signal {-status}"
+def memory():
+    """What to say of the limit on address space, and whether it is too low for a server; (None, False) without one."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None, False
+    return (f"This process may use {limit >> 20} MiB of address space only, and so may the server, which needs "
+            f"{LEAST_MEMORY >> 20} MiB and more: unset spark.executor.pyspark.memory, which sets that limit (or ulimit "
+            "-v), and give the memory by spark.executor.memoryOverhead"), limit < LEAST_MEMORY
 
 
 # --- the server -----------------------------------------------------------------------------------------------------
@@ -233,24 +200,23 @@ class Place:
         self.cfg, self.task, self.binary = cfg, task, find_binary(cfg, task)
         self.options, self.env = device(cfg, task)
         self.owner = owner(task.spark)
-        folder = cfg.socket_dir or os.environ.get("IMGVEC_SOCKET_DIR") or f"/tmp/imgvec-{os.geteuid()}"
-        self.folder = private_folder(folder)
-        base = os.path.join(folder, self.identity())
-        self.socket, self.lock, self.log = base + ".sock", base + ".lock", base + ".log"
+        self.folder = private_folder(cfg.socket_dir or os.environ.get("IMGVEC_SOCKET_DIR")
+                                     or f"/tmp/imgvec-{os.geteuid()}")
+        self.base = os.path.join(self.folder, self.identity())
+        self.socket, self.lock, self.log = self.base + ".sock", self.base + ".lock", self.base + ".log"
         if len(os.fsencode(self.socket)) > 100:
-            raise ImgvecError(f"use {folder} for sockets: its path is too long for a socket's: name a shorter one by "
-                              "socket_dir or IMGVEC_SOCKET_DIR")
+            raise ImgvecError(f"use {self.folder} for sockets: its path is too long for a socket's: name a shorter one "
+                              "by socket_dir or IMGVEC_SOCKET_DIR")
 
     def identity(self):
         """Equal for all who may share one server: same user, executor, GPU, options and command."""
-        cfg, info = self.cfg, os.stat(self.binary)
-        shared = os.environ.get("SPARK_LOCAL_DIRS") or os.environ.get("SPARK_EXECUTOR_DIRS")
-        namespace = ""  # process ids mean something in one of these only
+        cfg, env, info = self.cfg, os.environ, os.stat(self.binary)
+        namespace = ""  # where our process ids mean something
         with contextlib.suppress(OSError):
             namespace = os.readlink("/proc/self/ns/pid")
-        parts = [PROTOCOL, os.geteuid(), namespace, self.owner, shared, self.env, os.environ.get("CUDA_VISIBLE_DEVICES"),
-                 self.options, cfg.model_sha256, cfg.cores, cfg.home or os.environ.get("IMGVEC_HOME"), cfg.env,
-                 self.binary, info.st_mtime_ns, info.st_size]
+        parts = [PROTOCOL, os.geteuid(), namespace, self.owner, env.get("SPARK_LOCAL_DIRS"), env.get("SPARK_EXECUTOR_DIRS"),
+                 self.env, env.get("CUDA_VISIBLE_DEVICES"), self.options, cfg.model_sha256, cfg.cores,
+                 cfg.home or env.get("IMGVEC_HOME"), cfg.env, self.binary, info.st_mtime_ns, info.st_size]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def hello(self, batches=None):
@@ -263,168 +229,140 @@ class Place:
             line["model_sha256"] = cfg.model_sha256
         return json.dumps(line).encode() + b"\n"
 
-    def command(self, name, *more, stall):
-        """The arguments of the server or of a child for quarantine."""
-        cfg, argv = self.cfg, [self.binary, name]
-        for key, value in self.options.items():
-            argv += [f"--{key}={one}" for one in (value if isinstance(value, list) else [value])]
-        argv += [f"--cores={cfg.cores}"] if cfg.cores else []
-        argv += ["--fetch"] if cfg.fetch else []
-        return argv + [f"--stall-timeout={stall}s", *more]
-
-    def environment(self):
-        env = {**os.environ, "IMGVEC_PYTHON": sys.executable, **self.env, **self.cfg.env}
-        if self.cfg.home:
-            env["IMGVEC_HOME"] = self.cfg.home
-        return env
+    def start(self, name, *more, **popen):
+        """Starts the server or a child for quarantine, in the root folder: it outlives ours."""
+        cfg = self.cfg
+        if memory()[1]:
+            raise ImgvecError("start imgvec: " + memory()[0])
+        env = {**os.environ, "IMGVEC_PYTHON": sys.executable, **self.env, **cfg.env}
+        if cfg.home:
+            env["IMGVEC_HOME"] = cfg.home
+        argv = [self.binary, name, *(f"--{key}={value}" for key, value in self.options.items()),
+                *([f"--cores={cfg.cores}"] if cfg.cores else []), *(["--fetch"] if cfg.fetch else []), *more]
+        try:
+            return subprocess.Popen(argv, cwd="/", env=env, **popen)
+        except OSError as error:
+            raise ImgvecError(f"start {self.binary}: {error}: is it the command for this system?") from error
 
     def connect(self):
-        """A connection on which the server has let us in. Raises Lost, or ImgvecError where it is of no use to wait."""
+        """A connection on which the server has let us in. Raises Lost, or ImgvecError where no other try can help."""
         silent = 0
         for pause in PAUSES:
             try:
-                return self.join()
-            except Absent:
-                connection = self.spawn_or_join()
-                if connection:
-                    return connection
+                try:
+                    return self.join()
+                except ABSENT:
+                    with locked(self.lock, self.cfg.ready_timeout) as lock:
+                        try:
+                            return self.join()  # another has spawned it while we waited
+                        except ABSENT:
+                            self.spawn(lock)
+                        return self.join()
+            except ABSENT as error:
+                raise Lost(f"the new server is gone: {error}") from error
             except Busy as busy:
                 silent += busy.silent
-                if silent >= 3:
+                if silent == 3:
                     self.kill(busy.peer)
-                    raise Lost(f"the server did not answer three greetings: {busy}") from busy
+                    raise Lost("the server did not answer three greetings") from busy
             time.sleep(pause)
-        raise Lost(f"no server took us in {sum(PAUSES):.0f} s: the last was busy or ending")
+        raise Lost(f"no server took us in for {sum(PAUSES):.0f} s: each was busy or ending")
 
     def join(self):
-        """Greets the server that lives. Raises Absent, Busy."""
+        """Greets the server that lives. Raises Busy, and one of ABSENT where none does."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(min(HELLO_TIMEOUT, self.cfg.timeout))
+            sock.settimeout(min(GREETING, self.cfg.timeout))
             sock.connect(self.socket)
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            sock.close()
-            raise Absent from error
-        except OSError as error:  # its queue of callers is full
-            sock.close()
-            raise Busy(str(error)) from error
-        connection = Connection(sock, self.cfg)
-        try:
+            connection = Connection(sock, self.cfg)
             connection.greet(self.hello())
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, OSError) and not isinstance(error, ABSENT):  # its queue of callers is full
+                raise Busy(str(error)) from error
             raise
         return connection
-
-    def spawn_or_join(self):
-        """Under the lock, which may take as long as another's spawn. None where a server is there but busy."""
-        with locked(self.lock, self.cfg.ready_timeout) as lock:
-            try:
-                return self.join()
-            except Busy:
-                return None
-            except Absent:
-                self.spawn(lock)
-            try:
-                return self.join()
-            except (Absent, Busy) as error:
-                raise Lost("the new server is gone: " + self.words()) from error
 
     def spawn(self, lock):
         """Starts a server and waits until it is ready. The child holds the lock too, and keeps it if we are killed."""
         self.sweep()
-        check_memory()
         theirs, ours = socket.socketpair()
-        argv = self.command("serve", f"--listen=unix:{self.socket}", f"--owner-pid={self.owner}", f"--lock-fd={lock}",
-                            f"--last-words={self.log}", f"--idle-exit={self.cfg.idle_exit}s",
-                            stall=self.cfg.stall_timeout)
-        with theirs, ours:
-            try:
-                child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=theirs, pass_fds=(lock,), cwd="/",
-                                         env=self.environment())
-            except OSError as error:
-                raise ImgvecError(f"start {self.binary}: {error}") from error
+        with theirs, ours, ours.makefile("rb") as lines:
+            child = self.start("serve", f"--listen=unix:{self.socket}", f"--owner-pid={self.owner}",
+                               f"--lock-fd={lock}", f"--last-words={self.log}", f"--idle-exit={self.cfg.idle_exit}s",
+                               f"--stall-timeout={self.cfg.stall_timeout}s",
+                               stdin=subprocess.DEVNULL, stdout=theirs, pass_fds=(lock,))
             theirs.close()
             children().append(child)
+            ours.settimeout(self.cfg.ready_timeout)
             try:
-                line = read_line(ours, self.cfg.ready_timeout)
-            except BaseException:  # too late, or the caller was interrupted
+                ready = lines.readline().startswith(b"READY ")
+            except socket.timeout as error:
+                child.kill()
+                raise ImgvecError(f"start imgvec serve: not ready in {self.cfg.ready_timeout} s: raise ready_timeout if "
+                                  "the model takes that long; its log is on standard error") from error
+            except BaseException:  # we were interrupted
                 child.kill()
                 raise
-        if not line.startswith(b"READY "):
+        if not ready:
             self.not_started(child)
 
     def not_started(self, child):
-        """Raises for a server that ended before it was ready."""
+        """Raises for a server that ended before it was ready: Lost if another try may do better."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(10)
         status, words = child.poll(), self.words()
         child.kill()
-        text = f"start imgvec serve for {self.task}: {ending(status)} before it was ready: {words}"
-        if status is None or status < 0 or status in RETURNABLE:
+        if status == 2 and not words:  # wrong usage: it ended before it knew of the log, and will again
+            again = subprocess.run(child.args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+            words = again.stderr.decode(errors="replace").splitlines()
+        text = f"start imgvec serve ({self.task}): {ending(status)} before it was ready: " + "\n".join(words)
+        if status is None or status < 0 or status in PASSING or headline(words).startswith(HEADS):
             raise Lost(text)
         if self.options.get("device", "").startswith("cuda") and self.task.spark and not self.task.gpus:
             text += ("\nSpark assigned no GPU to this task: set spark.executor.resource.gpu.amount and "
                      "spark.task.resource.gpu.amount, or ask for device='auto' or 'cpu'")
-        raise ImgvecError(text)
+        raise ImgvecError("\n".join([text, memory()[0] or ""]).strip())
 
     def words(self):
-        """Last words of the server, if it left any."""
-        return "\n".join(last_words(read_text(self.log))) or "no last words; its log is on the executor's stderr"
+        """Last words of the server, as lines; none if it left none."""
+        with contextlib.suppress(OSError), open(self.log, encoding="utf-8", errors="replace") as file:
+            return last_words(file.read(4 << 20))
+        return []
 
     def kill(self, peer):
-        """Ends a server that hangs, unless another has done it: peer is its (pid, start time)."""
+        """Ends a server that hangs, unless another has done so. peer: its (pid, start time)."""
         with locked(self.lock, self.cfg.ready_timeout):
-            if peer and peer[0] and peer == (peer[0], process(peer[0])[1]):
+            if peer and peer == (peer[0], process(peer[0])[1]):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(peer[0], signal.SIGKILL)
 
     def sweep(self):
-        """Removes the sockets and last words that dead servers left; reaps our dead children."""
-        for child in list(children()):
-            if child.poll() is not None:
-                children().remove(child)
+        """Removes what dead servers left, ours and others', but for locks; reaps our dead children."""
+        children()[:] = [child for child in children() if child.poll() is None]
         for name in os.listdir(self.folder):
-            path = os.path.join(self.folder, name)
-            if name.endswith(".sock") and path != self.socket and dead(path):
-                with contextlib.suppress(OSError, ImgvecError), locked(path[:-5] + ".lock", 0):
-                    if dead(path):
-                        os.unlink(path)
-                        os.unlink(path[:-5] + ".log")
+            base, kind = os.path.splitext(os.path.join(self.folder, name))
+            if kind == ".sock" and dead(base):
+                with contextlib.suppress(OSError, ImgvecError), locked(base + ".lock", 0):
+                    if dead(base):
+                        os.unlink(base + ".sock")
+                        os.unlink(base + ".log")
 
 
-def dead(path):
+def dead(base):
     """Tells whether nobody listens on a socket that is there."""
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
         sock.settimeout(1)
         try:
-            sock.connect(path)
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            pass
+            sock.connect(base + ".sock")
+        except OSError as error:
+            return isinstance(error, ConnectionRefusedError)
     return False
-
-
-def read_line(sock, seconds):
-    """The line that a child prints when it is ready; shorter where the child ends first. Raises ImgvecError."""
-    end, line = time.monotonic() + seconds, b""
-    while not line.endswith(b"\n"):
-        sock.settimeout(max(0.001, end - time.monotonic()))
-        try:
-            more = sock.recv(65536)
-        except socket.timeout as error:
-            raise ImgvecError(f"start imgvec serve: not ready in {seconds} s: raise ready_timeout if the model is "
-                              "that large; its log is on the executor's stderr") from error
-        if not more:
-            break
-        line += more
-    return line
 
 
 @contextlib.contextmanager
 def locked(path, seconds):
-    """Holds the lock of that file and yields its descriptor; raises TimeoutError after so long. Closing unlocks."""
+    """Holds the lock of that file and yields its descriptor, whose closing unlocks. Raises ImgvecError after so long."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         end, pause = time.monotonic() + seconds, 0.01
@@ -434,8 +372,8 @@ def locked(path, seconds):
                 break
             except BlockingIOError as error:
                 if time.monotonic() >= end:
-                    raise ImgvecError(f"wait for {path}: another process starts the server since {seconds} s: raise "
-                                      "ready_timeout if the model is that large") from error
+                    raise ImgvecError(f"wait for {path}: another process has been starting the server for {seconds} s: "
+                                      "raise ready_timeout if the model takes that long") from error
             time.sleep(pause)
             pause = min(0.25, pause * 1.5)
         yield fd
@@ -447,63 +385,69 @@ _children = {}
 
 
 def children():
-    """The servers that this process spawned, as Popen objects; a fork has none of its parent's."""
-    mine = _children.setdefault(os.getpid(), [])
-    if len(_children) > 1:
+    """The list of servers that this process spawned, as Popen objects; a fork has none of its parent's."""
+    if os.getpid() not in _children:
         _children.clear()
-        _children[os.getpid()] = mine
-    return mine
+    return _children.setdefault(os.getpid(), [])
 
 
-def check_memory():
-    """Refuses to spawn where the limit on address space would kill the server in the middle of its work."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
-        raise ImgvecError(f"start imgvec serve: this process may use {limit >> 20} MiB of address space only, and the "
-                          f"server, which inherits the limit, needs {LEAST_MEMORY >> 20} MiB: unset "
-                          "spark.executor.pyspark.memory (it sets that limit) or ulimit -v, and give the memory by "
-                          "spark.executor.memoryOverhead")
+def last_words(text, most=20):
+    """The lines of a log that say why its process died: the head of Go's crash and what came before, else the end."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    heads = (i for i, line in enumerate(lines) if line.startswith(HEADS))
+    return lines[max(0, next(heads, len(lines) - most + 2) - 2):][:most]
+
+
+def headline(words):
+    """The one line of last words that says most."""
+    return next((line for line in words if line.startswith(HEADS)), words[-1] if words else "no last words")
+
+
+def ending(status):
+    """How a child ended, in words. status is Popen's."""
+    if status is None or status >= 0:
+        return "it did not end" if status is None else f"it ended with status {status}"
+    with contextlib.suppress(ValueError):
+        return f"it was killed by {signal.Signals(-status).name}"
+    return f"it was killed by signal {-status}"
 
 
 # --- one connection -------------------------------------------------------------------------------------------------
 
 class Connection:
-    """Protocol 1 over one socket. Every error of the transport is a Lost. The server holds our whole window, so that
-    to write without reading in between can't end in both waiting for each other."""
+    """Protocol 1 over one socket. Every error of the transport is a Lost.
+
+    It writes without reading in between. That can't end in both sides waiting, for the server's queues hold our whole
+    window.
+    """
 
     def __init__(self, sock, cfg):
         self.sock, self.cfg, self.file = sock, cfg, sock.makefile("rb")
         self.schema = pa.schema([("image", WIRE[cfg.input])])
-        self.about, self.peer, self.started, self.reader = {}, self.credentials(), False, None
-
-    def credentials(self):
-        """(pid, start time) of who listens, known without its help; None where the system does not tell."""
-        if not hasattr(socket, "SO_PEERCRED"):
-            return None
-        pid = struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        return pid, process(pid)[1]
+        self.about, self.peer, self.started, self.reader = {}, None, False, None
+        if hasattr(socket, "SO_PEERCRED"):  # who listens, known without its help
+            pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            self.peer = pid, process(pid)[1]
 
     def greet(self, hello):
-        """Says hello and keeps what the server says about itself. Raises Busy, or ImgvecError for a refusal."""
+        """Says hello and keeps what the server says of itself. Raises Busy, or ImgvecError for a refusal."""
         try:
             self.sock.sendall(hello)
             line = self.file.readline()
-        except socket.timeout as error:
-            raise Busy("no answer to the greeting", silent=True, peer=self.peer) from error
         except OSError as error:
-            raise Busy(str(error)) from error
+            raise Busy(str(error), isinstance(error, socket.timeout), self.peer) from error
         if not line.endswith(b"\n"):
             raise Busy("the server ended at the greeting")
         answer = json.loads(line)
+        if answer.get("code") == "stopping":
+            raise Busy("the server is ending")
         if not answer.get("ok"):
-            if answer.get("code") == "stopping":
-                raise Busy("the server is ending")
             raise ImgvecError(f"the server refused ({answer.get('code')}): {answer.get('error')}")
         self.about = answer["about"]
         self.sock.settimeout(self.cfg.timeout)
 
     def send(self, array):
-        """Sends one batch: only the bytes of this slice go out."""
+        """Sends one batch: of a slice, its own bytes only."""
         batch = pa.RecordBatch.from_arrays([array], schema=self.schema)
         with self.transport("send images"):
             if not self.started:
@@ -516,36 +460,33 @@ class Connection:
         with self.transport("receive features"):
             if self.reader is None:
                 self.reader = pa.ipc.open_stream(self.file)
-                if not self.reader.schema.equals(ANSWER):
-                    raise ImgvecError(f"imgvec: BUG: the server answers {self.reader.schema}")
             try:
                 answer = self.reader.read_next_batch()
             except StopIteration:
                 answer = None
         if answer is None:
             self.ended()
-        if answer.num_rows != rows:
-            raise ImgvecError(f"imgvec: BUG: {answer.num_rows} answers to {rows} images")
+        if answer.num_rows != rows or not answer.schema.equals(ANSWER):
+            raise ImgvecError(f"imgvec: BUG: {answer.num_rows} answers {answer.schema} to {rows} images")
         return pa.RecordBatch.from_arrays(answer.columns, schema=ANSWER)
 
     def ended(self):
         """Raises for a server that ended its stream before it answered all: its last line says why."""
-        with self.transport("receive the reason"):
-            trailer = json.loads(self.file.readline() or b"{}")
-        code, text = trailer.get("code"), trailer.get("error", "it ended without a reason")
+        with self.transport("receive features"):
+            trailer = json.loads(self.file.readline() or b'{"code": "none", "error": "the server is gone"}')
+        code, text = trailer.get("code"), trailer.get("error")
         if code in ("window", "batch"):
             raise ImgvecError(f"imgvec: BUG: the server refused a batch ({code}): {text}")
-        raise Lost(f"{code}: {text}", death=code != "stopping")
+        raise Lost(text, death=code != "stopping")
 
     def end(self):
         """Ends a connection on which all is answered, in good manner. What fails now hurts nobody."""
-        with contextlib.suppress(Lost, ValueError), self.transport("end"):
+        with contextlib.suppress(Lost), self.transport("end"):
             self.sock.settimeout(min(10, self.cfg.timeout))
-            self.sock.sendall((b"" if self.started else self.schema.serialize().to_pybytes()) + END)
+            self.sock.sendall(END)
             self.sock.shutdown(socket.SHUT_WR)
             while self.file.read(65536):
                 pass
-        self.close()
 
     def close(self):
         self.reader = None
@@ -559,64 +500,56 @@ class Connection:
         try:
             yield
         except socket.timeout as error:
-            raise Lost(f"{what}: no answer in {self.cfg.timeout} s", hung=True) from error
-        except (OSError, EOFError, pa.ArrowException, json.JSONDecodeError) as error:
+            raise Lost(f"{what}: nothing moved for {self.cfg.timeout} s", hung=True) from error
+        except (OSError, EOFError, ValueError, pa.ArrowException) as error:
             raise Lost(f"{what}: {error}") from error
 
 
 # --- what is under way ----------------------------------------------------------------------------------------------
 
 class Piece:
-    """A slice of an input column on its way: at most `rows` images. batch and start say where it came from."""
+    """A slice of an input column on its way. source: what it was cut from, start: its first row there."""
 
-    __slots__ = ("array", "size", "batch", "start", "sent", "deaths", "answer")
+    __slots__ = ("array", "size", "source", "start", "last", "sent", "deaths", "answer")
 
-    def __init__(self, array, size, batch=None, start=0):
-        self.array, self.size, self.batch, self.start = array, size, batch, start
+    def __init__(self, array, size, source, start, last):
+        self.array, self.size, self.source, self.start, self.last = array, size, source, start, last
         self.sent, self.deaths = False, 0
-        self.answer = None if len(array) else pa.RecordBatch.from_arrays(
-            [pa.array([], field.type) for field in ANSWER], schema=ANSWER)
+        self.answer = None if len(array) else pa.RecordBatch.from_pylist([], schema=ANSWER)
 
 
-def cut(array, rows, most):
-    """(start, rows, bytes) of the slices of a large binary or string array; one larger row is a slice of its own."""
-    if not len(array):
-        yield 0, 0, 0
+def cut(column, source, cfg):
+    """The pieces of a column: at most `rows` images and `batch_bytes` each; a larger image is a piece of its own."""
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        array = column.cast(WIRE[cfg.input])  # copies no image
+    except pa.ArrowException as error:
+        raise ImgvecError(f"read the images: they are {column.type}, which can't be taken as "
+                          f"{'image files' if cfg.input == 'binary' else 'paths'}: {error}") from error
+    n = len(array)
+    if not n:
+        yield Piece(array, 0, source, 0, True)
         return
-    at = memoryview(array.buffers()[1]).cast("q")[array.offset:array.offset + len(array) + 1]
+    at = memoryview(array.buffers()[1]).cast("q")[array.offset:array.offset + n + 1]
     start = 0
-    for i in range(1, len(array) + 1):
-        if i == len(array) or i - start == rows or at[i + 1] - at[start] > most:
-            yield start, i - start, at[i] - at[start]
+    for i in range(1, n + 1):
+        if i == n or i - start == cfg.rows or at[i + 1] - at[start] > cfg.batch_bytes:
+            yield Piece(array.slice(start, i - start), at[i] - at[start], source, start, i == n)
             start = i
 
 
-def wire(array, cfg):
-    """An input column as what travels. Its bytes are not copied."""
-    kind = WIRE[cfg.input]
-    try:
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
-            array = array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        return array if array.type == kind else array.cast(kind)
-    except pa.ArrowException as error:
-        raise ImgvecError(f"read the column {cfg.column!r}: it is {array.type}, which can't be taken as "
-                          f"{'image files' if cfg.input == 'binary' else 'paths'}: {error}") from error
-
-
 class Session:
-    """One call's rows on their way through servers that may die. Used by one thread; close() drops everything."""
+    """One call's images on their way through servers that may die."""
 
     def __init__(self, cfg):
         self.cfg, self.task, self.place, self.connection = cfg, Task(), None, None
-        self.waiting = collections.deque()  # pieces in order: not yet yielded
-        self.deaths = self.rows = self.failed = self.lost_servers = 0
+        self.waiting = collections.deque()  # pieces in order, not yet yielded
+        self.deaths = self.rows = self.failed = self.lost = 0  # deaths: in a row
         self.waited, self.about = 0.0, {}
 
     def run(self, pieces):
-        """Yields every piece in order, answered. Takes no more pieces than the window holds."""
+        """Yields every piece in order, answered. Takes no more pieces than the window holds; closing drops them."""
         try:
             for piece in pieces:
                 while self.waiting and not self.fits(piece):
@@ -627,7 +560,7 @@ class Session:
                 yield self.take()
             if self.connection:
                 self.connection.end()
-            self.log()
+            self.summary()
         finally:
             self.close()
 
@@ -636,13 +569,13 @@ class Session:
         return len(self.waiting) < self.cfg.window_batches and size <= self.cfg.window_bytes
 
     def take(self):
-        """The oldest piece with its answer."""
-        piece = self.waiting[0]
-        while piece.answer is None:
+        """The oldest piece, with its answer."""
+        while self.waiting[0].answer is None:
             self.attempt(self.answer_first)
+        piece = self.waiting.popleft()
         self.rows += len(piece.array)
         self.failed += len(piece.array) - piece.answer.column(1).null_count
-        return self.waiting.popleft()
+        return piece
 
     def answer_first(self):
         self.pump()
@@ -651,7 +584,7 @@ class Session:
         self.deaths = 0
 
     def pump(self):
-        """Sends what may be sent. A suspect, which saw a server die, goes alone: then a second death convicts it and
+        """Sends what may be sent. A suspect, which saw a server die, goes alone: then the second death convicts it and
         not its neighbours."""
         out = [p for p in self.waiting if p.sent and p.answer is None]
         for piece in self.waiting:
@@ -659,16 +592,13 @@ class Session:
                 continue
             if out and (piece.deaths or out[0].deaths):
                 return
-            self.connection = self.connection or self.open()
+            if not self.connection:
+                self.place = self.place or Place(self.cfg, self.task)
+                self.connection = self.place.connect()
+                self.about = self.connection.about
             piece.sent = True
             out.append(piece)
             self.connection.send(piece.array)
-
-    def open(self):
-        self.place = self.place or Place(self.cfg, self.task)
-        connection = self.place.connect()
-        self.about = connection.about
-        return connection
 
     def attempt(self, step):
         """Runs a step; a server lost on the way is seen to."""
@@ -692,13 +622,14 @@ class Session:
                 piece.deaths += lost.death
         if not lost.death:
             return
-        self.lost_servers += 1
+        self.lost += 1
         self.deaths += 1
         words = self.place.words()
         self.say(f"server lost, {self.deaths} in a row: {lost}")
+        self.place.sweep()
         if self.deaths > self.cfg.respawns:
-            raise ImgvecError(f"extract features ({self.task}): the server died {self.deaths} times without an answer "
-                              f"in between: {lost}\nlast words: {words}") from lost
+            raise ImgvecError(f"extract features ({self.task}): {self.deaths} servers died without an answer in between:"
+                              f" {lost}\nlast words: " + "\n".join(words)) from lost
         suspects = [p for p in self.waiting if p.deaths > 1 and p.answer is None]
         if suspects:
             Quarantine(self.place, self.say).judge_all(suspects)
@@ -713,17 +644,16 @@ class Session:
         if not self.cfg.quiet:
             print(f"imgvec: {self.task}: {text}", file=sys.stderr, flush=True)
 
-    def log(self):
-        about = {key: self.about.get(key) for key in ("model", "device", "provider", "precision")}
-        digest = (self.about.get("sha256") or "")[:12]
-        self.say(f"{self.rows} rows, {self.failed} failed, waited {self.waited:.1f} s, {self.lost_servers} servers lost; "
-                 "{model} ({0}) on {device}, {provider}, {precision}".format(digest, **about))
+    def summary(self):
+        ran = ", ".join(str(self.about.get(key)) for key in ("device", "provider", "precision"))
+        model = f"{self.about.get('model')} {self.about.get('sha256', '')[:12]} on {ran}" if self.about else "no server"
+        self.say(f"{self.rows} rows, {self.failed} failed, {self.waited:.1f} s waiting, {self.lost} servers lost: {model}")
 
 
 class Quarantine:
     """Tries suspect pieces in children of their own (`imgvec stdio`), halved until the image that kills is found.
 
-    One quarantine at a time runs beside a server: each child loads the model once more.
+    One at a time runs beside a server, for each child loads the model once more.
     """
 
     def __init__(self, place, say):
@@ -732,100 +662,82 @@ class Quarantine:
 
     def judge_all(self, pieces):
         """Gives every piece its answer."""
-        with contextlib.suppress(OSError):
-            self.place.sweep()
-        with locked(self.place.lock[:-5] + ".quarantine.lock", float("inf")):
+        with locked(self.place.base + ".quarantine.lock", float("inf")):
             try:
                 for piece in pieces:
                     self.say(f"quarantine of {len(piece.array)} images that saw two servers die")
                     piece.answer = self.judge(piece.array)
             finally:
-                self.close()
+                if self.connection:
+                    self.bury()
 
     def judge(self, array):
         """The answers to these images; those that kill get an error that says how."""
-        todo, answers = [(0, len(array))], []
+        todo, answers = [(0, len(array))], []  # (start, rows): the next is the last
         while todo:
             start, rows = todo.pop()
-            answer, death = self.run(array.slice(start, rows))
+            answer, death, hung = self.run(array.slice(start, rows))
             if answer is None and rows == 1:
-                answer = blame(death)
-            if answer is not None:
+                error = f"the image ends the process that reads it: {death}"
+                answer = pa.RecordBatch.from_pylist([{"error": error}], schema=ANSWER)
+            if answer is None:  # a death costs a load of the model, a hang its time-out: small pieces go one by one
+                step = 1 if hung or rows <= 8 else (rows + 1) // 2
+                todo += reversed([(i, min(step, start + rows - i)) for i in range(start, start + rows, step)])
+            else:
                 answers.append(answer)
-                continue
-            step = (rows + 1) // 2 if rows > 8 else 1  # a death costs a model's load: the last eight go one by one
-            todo += reversed([(i, min(step, start + rows - i)) for i in range(start, start + rows, step)])
         return combine(answers)
 
     def run(self, array):
-        """(answer, None), or (None, how the child died). A child killed from outside gets one more try."""
+        """(answer, None, None), or (None, how the child died, whether it hung)."""
         for _ in range(2):
             self.open()
             try:
                 self.connection.send(array)
-                return self.connection.receive(len(array)), None
+                return self.connection.receive(len(array)), None, None
             except Lost as lost:
-                hung = str(lost) if lost.hung else ""
+                hung = lost.hung
             status, words = self.bury()
-            death = hung or ": ".join([ending(status), *words[:1]])
-            if len(array) > 1 or hung or status not in (-signal.SIGKILL, -signal.SIGTERM):
-                break
-        return None, death
+            if len(array) > 1 or status not in (-signal.SIGKILL, -signal.SIGTERM):
+                break  # else somebody else may have killed it: one try more
+        return None, f"{ending(status)}: {headline(words)}", hung or status == 70
 
     def open(self):
-        """Starts a child that has taken our hello. One that can't is nobody's image's fault."""
-        for last in [False] * self.cfg.respawns + [True]:
+        """Starts a child that has taken our hello, if none runs. One that can't start is no image's fault."""
+        for left in range(self.cfg.respawns, -1, -1):
             if self.connection:
                 return
-            check_memory()
             self.errors = tempfile.TemporaryFile()
             theirs, ours = socket.socketpair()
-            argv = self.place.command("stdio", stall=min(30, self.cfg.stall_timeout))
             with theirs:
-                self.child = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=self.errors, cwd="/",
-                                              env=self.place.environment())
+                self.child = self.place.start("stdio", f"--owner-pid={owner(False)}",
+                                              f"--stall-timeout={min(30, self.cfg.stall_timeout)}s",
+                                              stdin=theirs, stdout=theirs, stderr=self.errors)
             self.connection = Connection(ours, self.cfg)
             ours.settimeout(self.cfg.ready_timeout)  # it loads the model first
             try:
                 self.connection.greet(self.place.hello(batches=1))
             except Busy as busy:
                 status, words = self.bury()
-                if last:
-                    raise ImgvecError(f"start imgvec stdio: {ending(status)}, {busy}: " + "\n".join(words)) from busy
+                if not left:
+                    raise ImgvecError(f"start imgvec stdio: {ending(status)}: " + "\n".join(words)) from busy
 
     def bury(self):
-        """Ends the child; its status (None where it had to be killed) and last words."""
+        """Ends the child; its status, None where it had to be killed, and last words."""
         self.connection.close()
+        self.connection = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(5)
         status = self.child.poll()
         self.child.kill()
         self.child.wait()
-        self.errors.seek(0)
-        words = last_words(self.errors.read(4 << 20).decode(errors="replace"))
-        self.errors.close()
-        self.connection = None
-        return status, words
-
-    def close(self):
-        if self.connection:
-            self.bury()
-
-
-def blame(death):
-    """The answer to one image that ended the process that read it."""
-    text = f"the image ends the process that reads it: {death}"
-    return pa.RecordBatch.from_arrays(
-        [pa.array([None], FEATURES), pa.array([text]), pa.array([None], pa.int32()), pa.array([None], pa.int32())],
-        schema=ANSWER)
+        with self.errors:
+            self.errors.seek(0)
+            return status, last_words(self.errors.read(4 << 20).decode(errors="replace"))
 
 
 def combine(answers):
     """One batch of several."""
-    if len(answers) == 1:
-        return answers[0]
-    table = pa.Table.from_batches(answers, schema=ANSWER).combine_chunks()
-    return table.to_batches()[0]
+    return answers[0] if len(answers) == 1 else pa.Table.from_batches(answers).combine_chunks().to_batches()[0]
 
 
 # --- what Spark and Python call -------------------------------------------------------------------------------------
@@ -836,20 +748,14 @@ def features_of(config, arrays):
     config: a dict (see DEFAULTS). arrays: any iterable of Arrow arrays of binary or string values. Reads ahead as far
     as the window goes. Raises ImgvecError. Closing the generator drops what is under way.
     """
-    cfg = settings(config)
-    parts = []
-    for piece in Session(cfg).run(pieces_of(arrays, cfg)):
-        parts.append(piece.answer)
-        if piece.start + len(piece.array) == piece.batch:
-            yield combine(parts)
-            parts = []
-
-
-def pieces_of(arrays, cfg):
-    for array in arrays:
-        array = wire(array, cfg)
-        for start, rows, size in cut(array, cfg.rows, cfg.batch_bytes):
-            yield Piece(array.slice(start, rows), size, len(array), start)
+    cfg, parts = settings(config), []
+    pieces = (piece for array in arrays for piece in cut(array, None, cfg))
+    with contextlib.closing(Session(cfg).run(pieces)) as answered:
+        for piece in answered:
+            parts.append(piece.answer)
+            if piece.last:
+                yield combine(parts)
+                parts = []
 
 
 def map_batches(config, batches):
@@ -859,51 +765,47 @@ def map_batches(config, batches):
     they are sliced, not copied. Raises ImgvecError, with on_error "fail" for the first image without features.
     """
     cfg = settings(config)
+    if {cfg.output, cfg.error} & set(cfg.keep) or cfg.output == cfg.error:
+        raise ImgvecError(f"name the output: {cfg.output!r} or {cfg.error!r} is there already: choose other names")
     session = Session(cfg)
-    for piece in session.run(pieces_of_batches(batches, cfg)):
-        answer = piece.answer
-        source = piece.batch.slice(piece.start, len(piece.array))
-        if cfg.on_error == "fail":
-            fail_if_any(cfg, session.task, source, answer)
-        result = assemble(cfg, source, answer)
-        if cfg.on_error == "drop":
-            result = result.filter(answer.column(1).is_null())
-        yield result
+    pieces = (piece for batch in batches for piece in cut(image_column(batch, cfg), batch, cfg))
+    with contextlib.closing(session.run(pieces)) as answered:
+        for piece in answered:
+            source = piece.source.slice(piece.start, len(piece.array))
+            if cfg.on_error == "fail":
+                fail_if_any(cfg, session.task, source, piece.answer)
+            result = assemble(cfg, source, piece.answer)
+            yield result.filter(piece.answer.column(1).is_null()) if cfg.on_error == "drop" else result
 
 
-def pieces_of_batches(batches, cfg):
-    for batch in batches:
-        names = batch.schema.names
-        missing = [name for name in [cfg.column, *cfg.keep] if names.count(name) != 1]
-        if missing:
-            raise ImgvecError(f"read a batch: it must have the columns {missing} once each; it has {names}")
-        array = wire(batch.column(names.index(cfg.column)), cfg)
-        for start, rows, size in cut(array, cfg.rows, cfg.batch_bytes):
-            yield Piece(array.slice(start, rows), size, batch, start)
+def image_column(batch, cfg):
+    """The column of images of a batch that has all columns that the config names."""
+    names = batch.schema.names
+    missing = [name for name in [cfg.column, *cfg.keep] if names.count(name) != 1]
+    if missing:
+        raise ImgvecError(f"read a batch: it must have the columns {missing} once each; it has {names}")
+    return batch.column(names.index(cfg.column))
 
 
 def assemble(cfg, source, answer):
-    """The columns that Spark expects, by position; their names and types are checked here, where it can be said."""
-    names = source.schema.names
-    columns = [source.column(names.index(name)) for name in cfg.keep] + [answer.column(0)]
-    fields = [source.schema.field(names.index(name)) for name in cfg.keep] + [pa.field(cfg.output, FEATURES)]
+    """The columns that Spark expects, which matches them by position: with the declared names and types."""
+    at = [source.schema.names.index(name) for name in cfg.keep]
+    columns = [source.column(i) for i in at] + [answer.column(0)]
+    fields = [source.schema.field(i) for i in at] + [pa.field(cfg.output, FEATURES)]
     if cfg.error:
         columns.append(answer.column(1))
         fields.append(pa.field(cfg.error, pa.string()))
-    twice = [name for name, n in collections.Counter(field.name for field in fields).items() if n > 1]
-    if twice:
-        raise ImgvecError(f"name the output: column {twice[0]!r} is there already: choose another outputCol or errorCol")
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def fail_if_any(cfg, task, source, answer):
     """Raises for the first image without features, and names its row."""
     errors = answer.column(1)
-    if errors.null_count == len(errors):
+    i = next((i for i, error in enumerate(errors) if error.is_valid), None)
+    if i is None:
         return
-    i = next(i for i, error in enumerate(errors) if error.is_valid)
-    names, row = source.schema.names, f"row {i} of a batch"
+    names, row = source.schema.names, "a row"
     if cfg.id_column in names:
         row = f"{cfg.id_column} = {source.column(names.index(cfg.id_column))[i].as_py()!r}"
-    raise ImgvecError(f"extract features of {row} ({task}): {errors[i].as_py()}. To keep the job going, ask for "
-                      "onError='null' (features null, the reason in the error column) or 'drop'")
+    raise ImgvecError(f"extract features of {row} ({task}): {errors[i].as_py()}. To keep the job going, ask for onError="
+                      "'null' (no features, the reason in the error column) or 'drop'")

@@ -69,7 +69,7 @@ class Server:
         threading.Thread(target=self.watch, daemon=True).start()
 
     def last_words(self, line):
-        print("fake:", line, file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
         if "last-words" in self.flags:
             with open(self.flags["last-words"], "a") as file:
                 file.write(line + "\n")
