@@ -31,7 +31,7 @@ PY_ENV := .cache/python
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu benchtest bundle python faults wheel test-wheel test-python test-spark clean
+.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu bench-spark benchtest bundle python faults wheel test-wheel test-python test-spark clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -149,6 +149,9 @@ bench: setup ## side by side with PyTorch, OpenVINO and hugot, in an environment
 
 bench-gpu: setup ## the same on a GPU, with its limits and stages
 	$(MAKE) -C bench gpu
+
+bench-spark: setup ## the same in Spark: imgvec.spark beside a plain UDF and predict_batch_udf (needs Java 17, an hour)
+	$(MAKE) -C bench spark
 
 benchtest:
 	cd bench && $(GO) test ./...

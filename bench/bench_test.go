@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,9 +123,11 @@ func TestTreeCPUCountsThisProcess(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	line := "42 (a ) name) S 7 42 42 0 -1 0 0 0 0 0 150 50 20 10 20 0 3 0 1 2 3"
-	pid, parent, seconds, err := parseStat(line)
-	if err != nil || pid != 42 || parent != 7 || seconds != 2.3 {
-		t.Errorf("got %d, %d, %v, %v", pid, parent, seconds, err)
+	line := "42 (a ) name) S 7 41 40 0 -1 0 0 0 0 0 150 50 20 10 20 0 3 0 1 2 3"
+	p, err := parseStat(line)
+	seconds := p.seconds
+	p.seconds = 0
+	if want := (procStat{name: "a ) name", pid: 42, parent: 7, session: 40}); err != nil || p != want || math.Abs(seconds-2.3) > 1e-9 {
+		t.Errorf("got %+v, %v s, %v", p, seconds, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/imgvec/imgvec"
@@ -26,6 +27,8 @@ type contender struct {
 	env      []string
 	oneShot  bool   // the command is started anew for each round, and its start counts
 	peer     bool   // somebody else's: the others go on without it where it can't run
+	session  bool   // its processes are a session of their own
+	log      string // file for what it prints on standard error; empty: the bench's own
 	skipped  string // why it does not take part
 	versions map[string]string
 	rounds   []result
@@ -33,6 +36,8 @@ type contender struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Scanner
+
+	logFile *os.File
 }
 
 // result is one round.
@@ -147,6 +152,11 @@ func (c *contender) start(ctx context.Context) error {
 	if err := c.launch(ctx); err != nil {
 		return err
 	}
+	return c.ready()
+}
+
+// ready waits until the process says that it is.
+func (c *contender) ready() error {
 	var ready struct {
 		Versions map[string]string
 		Skip     string
@@ -166,8 +176,11 @@ func (c *contender) start(ctx context.Context) error {
 // launch starts the process, with its ends of the pipes.
 func (c *contender) launch(ctx context.Context) error {
 	c.cmd = exec.CommandContext(ctx, c.command[0], c.command[1:]...)
-	c.cmd.Stderr = os.Stderr
+	if err := c.openLog(); err != nil {
+		return err
+	}
 	c.cmd.Env = append(os.Environ(), c.env...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: c.session}
 	c.cmd.WaitDelay = 5 * time.Second
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -179,6 +192,20 @@ func (c *contender) launch(ctx context.Context) error {
 	}
 	c.out = bufio.NewScanner(out)
 	return c.cmd.Start()
+}
+
+// openLog gives standard error to the process.
+func (c *contender) openLog() error {
+	c.cmd.Stderr = os.Stderr
+	if c.log == "" {
+		return nil
+	}
+	f, err := os.Create(c.log)
+	if err != nil {
+		return err
+	}
+	c.cmd.Stderr, c.logFile = f, f
+	return nil
 }
 
 // read takes the next line of JSON and passes over what libraries print beside it.
@@ -248,5 +275,8 @@ func (c *contender) stop() {
 	}
 	if c.cmd != nil && c.cmd.Process != nil {
 		_ = c.cmd.Wait() // its status does not matter any more
+	}
+	if c.logFile != nil {
+		c.logFile.Close()
 	}
 }

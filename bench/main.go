@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// run is the program: `bench` compares on the CPU, `bench gpu` on a GPU, `bench render` writes the results into the
+// run is the program: `bench` compares on the CPU, `bench gpu` on a GPU, `bench spark` in Spark, `bench render` writes the results into the
 // documents; the others are imgvec's own contenders, which the first two start.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0][0] == '-' {
@@ -50,10 +50,18 @@ func run(ctx context.Context, args []string) error {
 		return serveGPU(ctx, args)
 	case "gpu-limits":
 		return serveLimits(args)
+	case "spark":
+		return compareSpark(ctx, args)
+	case "spark-peer":
+		if len(args) == 3 {
+			return serveSpark(ctx, args[0], args[1], args[2])
+		}
+	case "spark-photos":
+		return printPhotos(args)
 	case "render":
 		return render(args)
 	}
-	return fmt.Errorf("bench %s: usage: bench [FLAGS], bench gpu [FLAGS], bench render [FLAGS]", strings.Join(args, " "))
+	return fmt.Errorf("bench %s: usage: bench [FLAGS], bench gpu [FLAGS], bench spark [FLAGS], bench render [FLAGS]", strings.Join(args, " "))
 }
 
 func parse() options {

@@ -13,10 +13,11 @@ import (
 	"strings"
 )
 
-// results is what the files of results hold: runs on a CPU, each the records of one run, and runs on a GPU.
+// results is what the files of results hold: runs on a CPU, each the records of one run, runs on a GPU, and runs in Spark.
 type results struct {
-	cpu []cpuSet
-	gpu []gpuSet
+	cpu   []cpuSet
+	gpu   []gpuSet
+	spark []sparkSet
 }
 
 // cpuSet is one run of `bench`.
@@ -47,17 +48,23 @@ func render(args []string) error {
 		return err
 	}
 	plots := map[string]string{}
-	var cpu, gpu strings.Builder
+	var cpu, gpu, spark strings.Builder
 	for _, s := range all.cpu {
 		cpu.WriteString(s.markdown(link, plots))
 	}
 	for _, s := range all.gpu {
 		gpu.WriteString(s.markdown(link, plots))
 	}
+	for _, s := range all.spark {
+		spark.WriteString(s.markdown())
+	}
+	if len(all.spark) == 0 {
+		spark.WriteString("Nothing has been measured in Spark yet: there are no figures.\n\n")
+	}
 	if len(all.gpu) == 0 {
 		gpu.WriteString("Nothing has been measured on a GPU yet: there are no figures.\n\n")
 	}
-	for name, section := range map[string]string{"cpu": cpu.String(), "gpu": gpu.String()} {
+	for name, section := range map[string]string{"cpu": cpu.String(), "gpu": gpu.String(), "spark": spark.String()} {
 		if text, err = replaceBetween(text, name, section); err != nil {
 			return fmt.Errorf("%s: %w", *doc, err)
 		}
@@ -159,6 +166,8 @@ func (all *results) add(file string, line []byte) error {
 		}
 		last.cases = append(last.cases, c)
 		return nil
+	case "spark":
+		return all.addSpark(file, line)
 	}
 	var r record
 	if err := json.Unmarshal(line, &r); err != nil {
@@ -180,4 +189,21 @@ func (all *results) addCPU(file string, r record) {
 		}
 	}
 	all.cpu = append(all.cpu, cpuSet{file, []record{r}})
+}
+
+// addSpark puts a contender's line to its run: lines of one run follow each other.
+func (all *results) addSpark(file string, line []byte) error {
+	var r sparkRecord
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	if n := len(all.spark); n > 0 {
+		last := &all.spark[n-1]
+		if first := last.records[0]; last.file == file && first.Run.Equal(r.Run) && last.contender(r.Contender) == nil {
+			last.records = append(last.records, r)
+			return nil
+		}
+	}
+	all.spark = append(all.spark, sparkSet{file, []sparkRecord{r}})
+	return nil
 }

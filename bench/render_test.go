@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const page = "# Page\n\nwords\n\n<!-- bench:cpu -->\nold\n<!-- bench:cpu end -->\n\nmore words\n\n<!-- bench:gpu -->\n<!-- bench:gpu end -->\n"
+const page = "# Page\n\nwords\n\n<!-- bench:cpu -->\nold\n<!-- bench:cpu end -->\n\nmore words\n\n<!-- bench:gpu -->\n<!-- bench:gpu end -->\n\n<!-- bench:spark -->\n<!-- bench:spark end -->\n"
 
 // renderDir renders the files of dir into a fresh page.
 func renderDir(t *testing.T, dir string) (text string, err error) {

@@ -148,7 +148,7 @@ func bound(decode, infer []float64) []float64 {
 	return values
 }
 
-func save(dir string, records []record) (string, error) {
+func save[T any](dir string, records []T) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
