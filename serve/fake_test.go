@@ -44,6 +44,13 @@ func (f *fake) release() {
 	}
 }
 
+// firsts are the first bytes of the images, in the order in which they were opened.
+func (f *fake) firsts() string {
+	f.order.Lock()
+	defer f.order.Unlock()
+	return string(f.opened)
+}
+
 // expected are the features of an image.
 func expected(dim int, data []byte) []float32 {
 	h := fnv.New32a()

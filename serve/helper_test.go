@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +105,24 @@ func (r *running) ended(t testing.TB) error {
 		t.Fatal("Serve does not return")
 		return nil
 	}
+}
+
+// count is the value of a metric, as it is served.
+func (r *running) count(t testing.TB, name string) float64 {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no metric %s in\n%s", name, w.Body)
+	return 0
 }
 
 // client is the other side of a connection.
