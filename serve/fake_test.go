@@ -172,3 +172,26 @@ func (f *fake) Stream(ctx context.Context, items iter.Seq[imgvec.Item]) iter.Seq
 func (f *fake) Stats() executor.Stats {
 	return executor.Stats{Stages: map[string]executor.Stage{"decode": {Busy: time.Second, Images: f.seen.Load()}}}
 }
+
+// instant reads its images and gives them all the same features.
+type instant struct {
+	fake
+	row []float32
+}
+
+func (f *instant) Stream(_ context.Context, items iter.Seq[imgvec.Item]) iter.Seq2[imgvec.Result, error] {
+	buf := make([]byte, 1<<20)
+	return func(yield func(imgvec.Result, error) bool) {
+		n := 0
+		for item := range items {
+			rc, err := item.Open()
+			if err == nil {
+				_, err = rc.Read(buf)
+			}
+			if !yield(imgvec.Result{Index: n, Features: f.row, Width: 1, Height: 1, Err: err}, nil) {
+				return
+			}
+			n++
+		}
+	}
+}
