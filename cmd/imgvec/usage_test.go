@@ -78,6 +78,17 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --scenario none", `"none" is unknown (offline-jpeg, offline-u8, offline-device, single)`},
 		{"bench --rounds 0", "no whole number"},
 		{"doctor now", "unknown command"},
+		{"serve", "give unix:PATH"},
+		{"serve --listen tcp:1", "give unix:PATH"},
+		{"serve --listen unix:" + strings.Repeat("x", 108), "has 108 bytes and Unix sockets take 107"},
+		{"serve --listen unix:x --lock-fd 77", "--lock-fd 77"},
+		{"serve --listen unix:x --owner-pid me", "give PID or PID:START"},
+		{"serve --listen unix:x --stall-timeout 0s", "--stall-timeout 0s is no time to wait"},
+		{"serve --listen unix:x --idle-exit -1s", "--idle-exit -1s is negative"},
+		{"serve --listen unix:x --device=", "--device is empty"},
+		{"serve --listen unix:x --precision fp8", `"fp8" is unknown`},
+		{"stdio --listen unix:x", "unknown flag: --listen"},
+		{"stdio --max-window-batches 0", "no whole number from 1"},
 	} {
 		dir := t.TempDir()
 		must(t, os.Mkdir(filepath.Join(dir, "p"), 0o755))
@@ -190,7 +201,7 @@ func TestVersion(t *testing.T) {
 	o.want(t, 0)
 	var b build
 	must(t, json.Unmarshal([]byte(o.stdout), &b))
-	if b.Version != "v0.0.0-test" || b.GPU != measure.GPUBuilt || !strings.Contains(b.System, "/") || len(b.Modules) == 0 {
+	if b.Version != "v0.0.0-test" || b.GPU != measure.GPUBuilt || b.Faults || !strings.Contains(b.System, "/") || len(b.Modules) == 0 {
 		t.Errorf("%s", o.stdout)
 	}
 }

@@ -42,6 +42,27 @@ func TestPipOfTheCurrentFolderIsNotRun(t *testing.T) {
 	}
 }
 
+// TestThePythonThatIsNamedComesFirst: that of the Python package, whose pip knows the environment's settings. One without
+// pip is no obstacle.
+func TestThePythonThatIsNamedComesFirst(t *testing.T) {
+	source := t.TempDir()
+	pin := fakePin(t, source, "alpha", []byte("x"))
+	named := fakePip(t, bring(source))
+	path := filepath.Join(os.Getenv("PATH"), "python3")
+	other := fakePip(t, bring(source))
+	t.Setenv(pythonVariable, path)
+	if _, err := Wheel(t.Context(), pin, t.TempDir(), nil); err != nil {
+		t.Error(err)
+	}
+	if countLines(t, named) != 1 || countLines(t, other) != 0 {
+		t.Errorf("the Python that was named was asked %d times, the other %d times", countLines(t, named), countLines(t, other))
+	}
+	t.Setenv(pythonVariable, "/bin/false")
+	if _, err := Wheel(t.Context(), pin, t.TempDir(), nil); err != nil || countLines(t, other) != 1 {
+		t.Errorf("with a Python that has no pip: %v", err)
+	}
+}
+
 func TestPipRunsInTheDownloadsOwnFolderAndIsToldSo(t *testing.T) {
 	source := t.TempDir()
 	pin := fakePin(t, source, "alpha", []byte("x"))
