@@ -9,9 +9,12 @@ its marks (count them with marks()), FAKE_PLAN a JSON object:
     hello: list, by number of the connection: "ok", "silent", "eof", "refuse CODE"
     answers: list, by number of the server: after so many batches it ends as "stopping"
     stdio: what "start" is for children; delay: seconds before READY
+    hold: answers nothing before so many batches are there, then marks "excess" if more come in half a second
 """
+import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -105,8 +108,8 @@ class Server:
             os.unlink(path)
         listener.bind(path)
         listener.listen(128)
-        with open(1, "w", closefd=False) as out:
-            out.write("READY {}\n")
+        with contextlib.suppress(BrokenPipeError):  # who spawned us may be gone
+            os.write(1, b"READY {}\n")
         os.close(1)
         os.close(int(self.flags["lock-fd"]))
         while True:
@@ -148,8 +151,8 @@ class Server:
         rows = 0
         with pa.ipc.open_stream(source) as reader, pa.ipc.new_stream(sink, ANSWER) as writer:
             sink.flush()
-            for batch in reader:
-                mark("batches", str(batch.num_rows))
+            for batch in self.held(reader, source):
+                mark("batches", f"{batch.num_rows} {batch.nbytes} {batch.get_total_buffer_size()}")
                 writer.write_batch(self.answer(batch))
                 sink.flush()
                 rows += batch.num_rows
@@ -163,6 +166,14 @@ class Server:
         sink.flush()
         if stopping:
             os._exit(0)
+
+    def held(self, reader, source):
+        """The batches, the first ones only when the client has sent its whole window."""
+        first = [reader.read_next_batch() for _ in range(PLAN.get("hold", 0))]
+        if first and select.select([source], [], [], 0.5)[0]:
+            mark("excess")
+        yield from first
+        yield from reader
 
     def answer(self, batch):
         features, errors = [], []
