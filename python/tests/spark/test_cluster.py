@@ -29,7 +29,7 @@ def test_two_executors_have_two_servers(here, photos, expected, tmp_path):
     job(here, photos, expected, tmp_path / "b", 120, 20)
     assert len(first) == 2 and {a["pid"] for a in here.abouts()} == first
     assert here.total("imgvec_model_loads_total") == 2, "one for each executor"
-    owners = {p.argv[p.argv.index("--owner-pid") + 1] for p in here.servers()}
+    owners = {argument for p in here.servers() for argument in p.argv if argument.startswith("--owner-pid=")}
     assert len(owners) == 2
     counts = [m.get("imgvec_rows_total") for m in procs.metrics(here.sockets)]
     assert sum(counts) == 240 and all(counts)

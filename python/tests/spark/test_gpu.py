@@ -27,14 +27,14 @@ def here(place, gpus):
 
 @pytest.fixture
 def table(photos, tmp_path):
-    return images.table(str(tmp_path / "t"), [photos[i % len(photos)] for i in range(96)], parts=8)
+    return images.table(str(tmp_path / "t"), [photos[i % len(photos)] for i in range(48)], parts=8)
 
 
 def test_each_address_has_one_server(here, table, expected):
     """Tasks with the same address share a server; each server sees its GPU only, as Spark assigned it."""
     for _ in range(2):
         got = rows.collect(here.featurize(here.read(table), device="auto"))
-        rows.whole(got, 96)
+        rows.whole(got, 48)
         rows.same(got, expected, tolerance=rows.FP32)
     abouts = here.abouts()
     assert sorted(a["cuda_visible_devices"] for a in abouts) == ["0", "1"]
@@ -43,7 +43,7 @@ def test_each_address_has_one_server(here, table, expected):
     assert environments == {"0": "PCI_BUS_ID", "1": "PCI_BUS_ID"}
     assert here.total("imgvec_model_loads_total") == 2
     counts = [m.get("imgvec_rows_total") for m in procs.metrics(here.sockets)]
-    assert sum(counts) == 192 and all(counts)
+    assert sum(counts) == 96 and all(counts)
 
 
 def test_the_cpu_where_it_is_asked_for(here, table, expected):

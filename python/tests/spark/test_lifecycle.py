@@ -91,7 +91,7 @@ def test_a_cancelled_job_leaves_the_server_alone(here, photos, expected, tmp_pat
 def test_a_cancelled_job_takes_its_stdio_children_along(here, photos, tmp_path):
     """A killing image sends its batch to a child; the other rows of the batch are slow, so that the cancelling finds it at work."""
     contents = [images.slow(photos[i % len(photos)], 1500) for i in range(32)]
-    contents[31] += images.CRASH
+    contents[31] = photos[0] + images.CRASH
     job = Job(here.spark, here.featurize(here.read(images.table(str(tmp_path / "t"), contents, parts=1)), tuning={"rows": 32}), "children")
     procs.wait("a stdio child", here.children, 120)
     job.cancel()
@@ -102,6 +102,7 @@ def test_a_cancelled_job_takes_its_stdio_children_along(here, photos, tmp_path):
 def test_twenty_jobs_half_of_them_cancelled(here, photos, tmp_path):
     quick = here.read(images.table(str(tmp_path / "q"), photos, parts=2))
     slow = here.read(slow_table(photos, tmp_path / "s", 200))
+    counters = lambda: [m.values for m in procs.metrics(here.sockets)]  # noqa: E731
     for number in range(10):
         assert here.featurize(quick).where("features is null").count() == 0
         before = here.total("imgvec_rows_total")
@@ -109,7 +110,7 @@ def test_twenty_jobs_half_of_them_cancelled(here, photos, tmp_path):
         procs.wait("rows of the job", lambda before=before: here.total("imgvec_rows_total") > before)
         job.cancel()
         assert job.error is not None
-    procs.within(5, "nothing to be left of 20 jobs", lambda: idle(here), lambda: [m.values for m in procs.metrics(here.sockets)])
+        procs.within(5, f"nothing to be left of {2 * number + 2} jobs", lambda: idle(here), counters)
     assert len(here.servers()) == 1 and here.total("imgvec_model_loads_total") == 1
     assert len(procs.sockets(here.sockets)) == 1
 
