@@ -172,6 +172,23 @@ func TestClientDiesAfterItsStream(t *testing.T) {
 	eventually(t, "it is forgotten", func() bool { return s.Idle() > 0 })
 }
 
+// TestClientDiesUnread has a client that ends its side in the middle of its stream and reads nothing: the writer, which
+// waits for it to read, must not be left waiting.
+func TestClientDiesUnread(t *testing.T) {
+	f := newFake(t)
+	f.dim = 1 << 16
+	s := start(t, f, Config{About: About{Dim: f.dim}})
+	c := s.dial(t).open(hello())
+	for range 4 {
+		c.batch(images(8, 0, "x")...)
+	}
+	eventually(t, "an answer is under way", func() bool { return s.count(t, `imgvec_rows_total{outcome="ok"}`) == 32 })
+	if err := c.conn.(*net.UnixConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is forgotten", func() bool { return s.Idle() > 0 })
+}
+
 func TestHalfClose(t *testing.T) {
 	s := start(t, newFake(t), Config{})
 	c := s.dial(t).open(hello())

@@ -22,6 +22,7 @@ func (c *conn) read(done context.Context) {
 		q.finish(c, &Trailer{Code: CodeStopping, Error: "no batch came for " + c.server.cfg.IdleConnection.String() + ": connect again for more"})
 	default:
 		q.drop(c, err)
+		c.close() // the writer may wait for the same client
 		return
 	}
 	c.wire.toRead = c.server.cfg.IdleConnection
@@ -59,6 +60,7 @@ func (c *conn) watch(done context.Context) {
 		}
 		if err != nil || hungUp(done, c.wire.rw) {
 			c.server.queue.drop(c, lost(err))
+			c.close()
 		}
 		return
 	}
