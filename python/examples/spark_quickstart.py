@@ -3,7 +3,7 @@
 # # Photos in, features out, on Spark
 #
 # What docs/spark.md says in its quick start, as a program: `python3 spark_quickstart.py [FOLDER]`. Needs the packages imgvec,
-# pyspark and pyarrow; pandas too for the SQL function. Without a folder it runs on pictures that imgvec draws.
+# pyspark and pyarrow. Without a folder it runs on pictures that imgvec draws.
 # spark_quickstart.ipynb is made of this file: `python3 notebook.py spark_quickstart.py`.
 
 # %%
@@ -21,9 +21,7 @@ from imgvec.spark import check_conf, featurize
 work = pathlib.Path(tempfile.mkdtemp())
 folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else work / "photos"
 if not folder.exists():
-    from imgvec import find_binary
-
-    subprocess.run([find_binary(), "setup", "--samples", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "imgvec", "setup", "--samples", str(folder)], check=True)
     (folder / "broken.jpg").write_bytes(b"no picture")
 
 # %% [markdown]
