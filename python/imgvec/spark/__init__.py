@@ -18,10 +18,12 @@ from imgvec.spark._pyspark import require_pyspark
 
 require_pyspark()
 
-from imgvec.spark._featurize import featurize  # noqa: E402  pyspark is checked before it is imported
+from imgvec.spark._checks import check_conf  # noqa: E402  pyspark is checked before it is imported
+from imgvec.spark._featurize import featurize  # noqa: E402
+from imgvec.spark._recommend import recommended_conf  # noqa: E402
 from imgvec.spark._udf import featurize_udf  # noqa: E402
 
-__all__ = ["ImageFeaturizer", "featurize", "featurize_udf"]
+__all__ = ["ImageFeaturizer", "check_conf", "featurize", "featurize_udf", "recommended_conf"]
 
 
 def __getattr__(name):

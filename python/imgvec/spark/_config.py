@@ -6,21 +6,21 @@ DEFAULT_MODEL = "efficientnet-lite0"  # the command's own; python/tests/spark/te
 
 _ON_ERROR = ("null", "fail", "drop")
 
-# What imgvec/_worker.py is told besides the options, and how much of it is in flight (tuning= changes one by name).
-_TUNING = {
-    "rows": 32,
-    "batch_bytes": 4 << 20,
-    "window_batches": 8,
-    "window_bytes": 32 << 20,
-    "ready_timeout": 900,
-    "timeout": 600,
-    "stall_timeout": 120,
-    "idle_exit": 120,
-    "respawns": 3,
-    "fetch": True,
-    "socket_dir": None,
-    "env": {},
-}
+# What tuning= may change: names and defaults are those of imgvec/_worker.py.
+_TUNING = (
+    "rows",
+    "batch_bytes",
+    "window_batches",
+    "window_bytes",
+    "ready_timeout",
+    "timeout",
+    "stall_timeout",
+    "idle_exit",
+    "respawns",
+    "fetch",
+    "socket_dir",
+    "env",
+)
 
 # Flags of `imgvec serve` that have an argument of their own, or that the worker sets.
 _NAMED = ("model", "device", "precision", "normalize", "exif", "cores")
@@ -74,7 +74,6 @@ def worker_config(options, *, on_error="null", tuning=None, **rest):
         raise ValueError(f'featurize: onError is {on_error!r}, not "null", "fail" or "drop"')
     config = {"v": 1, "package": package_version(), "options": options, "on_error": on_error}
     config.update({"model_sha256": None, "keep": [], "error": None, "id_column": None, "cores": None, "binary": None, "home": None})
-    config.update(_TUNING)
     config.update(_tuned(tuning or {}))
     config.update(rest)
     return config

@@ -21,13 +21,13 @@ def version_of(text):
 
 
 def setting(session, key, default=None):
-    """The session's value of a setting, or default where it has none or does not let it be read.
+    """The session's value of a setting, or Spark's own default, or default where it has none or does not let it be read.
 
     Shared and serverless clusters refuse to show some settings, each with an exception of its own; a setting that
     can't be read is no reason to fail, since everything here works without it.
     """
     try:
-        value = session.conf.get(key, None)
+        value = session.conf.get(key)
     except Exception:
         return default
     return default if value is None else value

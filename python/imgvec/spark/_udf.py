@@ -4,6 +4,8 @@ import functools
 import logging
 from collections.abc import Iterator
 
+from pyspark.sql import types as T
+
 from imgvec.spark import _config, _pyspark, _ship
 
 _log = logging.getLogger("imgvec.spark")
@@ -36,7 +38,8 @@ def featurize_udf(
     arguments are featurize's. featurize is the better choice where either will do: Spark keeps every row, image and all,
     in a queue until its function has answered, and a function's column can't say why an image has no features.
 
-    On Spark before 4.1 pandas is needed, on the driver and the executors.
+    Make it when the session is there: how many cores an executor has comes from its settings. On Spark before 4.1 pandas is
+    needed, on the driver and the executors.
     """
     if onError not in ("null", "fail"):
         raise ValueError(f'featurize_udf: onError is {onError!r}, not "null" or "fail": a function answers every row')
@@ -99,7 +102,7 @@ def _pandas_udf(answers):
 def _declared(function, column, maker):
     """The function as Spark takes it: what it maps is told by its annotations."""
     function.__annotations__ = {"images": Iterator[column], "return": Iterator[column]}
-    return functools.partial(maker, returnType="array<float>")(function)
+    return functools.partial(maker, returnType=T.ArrayType(T.FloatType()))(function)
 
 
 def _answers(load):
