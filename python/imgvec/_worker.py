@@ -286,22 +286,25 @@ class Place:
     def spawn(self, lock):
         """Starts a server and waits until it is ready. The child holds the lock too, and keeps it if we are killed."""
         self.sweep()
-        theirs, ours = socket.socketpair()
-        with theirs, ours, ours.makefile("rb") as lines:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log)
+        cfg, (theirs, ours) = self.cfg, socket.socketpair()
+        with theirs, ours:
             child = self.start("serve", f"--listen=unix:{self.socket}", f"--owner-pid={self.owner}",
-                               f"--lock-fd={lock}", f"--last-words={self.log}", f"--idle-exit={self.cfg.idle_exit}s",
-                               f"--stall-timeout={self.cfg.stall_timeout}s",
-                               stdin=subprocess.DEVNULL, stdout=theirs, pass_fds=(lock,))
+                               f"--lock-fd={lock}", f"--last-words={self.log}", f"--idle-exit={cfg.idle_exit}s",
+                               f"--stall-timeout={cfg.stall_timeout}s", stdin=subprocess.DEVNULL, stdout=theirs,
+                               stderr=subprocess.DEVNULL if cfg.quiet else None, pass_fds=(lock,))
             theirs.close()
             children().append(child)
-            ours.settimeout(self.cfg.ready_timeout)
             try:
-                ready = lines.readline().startswith(b"READY ")
-            except socket.timeout as error:
-                child.kill()
-                raise ImgvecError(f"start imgvec serve: not ready in {self.cfg.ready_timeout} s: raise ready_timeout if "
-                                  "the model takes that long; its log is on standard error") from error
-            except BaseException:  # we were interrupted
+                if cfg.quiet and not heard(ours, min(5, cfg.ready_timeout)):
+                    print("imgvec: the server is still starting: the first time it fetches libraries and the model "
+                          "(quiet=False shows its log)", file=sys.stderr)
+                if not heard(ours, cfg.ready_timeout):
+                    raise ImgvecError(f"start imgvec serve: not ready in {cfg.ready_timeout} s: raise ready_timeout if "
+                                      "the model takes that long")
+                ready = ours.recv(6) == b"READY "
+            except BaseException:  # an interrupt too
                 child.kill()
                 raise
         if not ready:
@@ -313,7 +316,7 @@ class Place:
             child.wait(10)
         status, words = child.poll(), self.words()
         child.kill()
-        if status == 2 and not words:  # wrong usage: it ended before it knew of the log, and will again
+        if status == 2 and not words:  # wrong usage: it ended before it had a log, and will again
             again = subprocess.run(child.args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
             words = again.stderr.decode(errors="replace").splitlines()
         text = f"start imgvec serve ({self.task}): {ending(status)} before it was ready: " + "\n".join(words)
@@ -347,6 +350,16 @@ class Place:
                     if dead(base):
                         os.unlink(base + ".sock")
                         os.unlink(base + ".log")
+
+
+def heard(sock, seconds):
+    """Waits until there is something to read, or the end; False where nothing comes."""
+    sock.settimeout(seconds)
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except socket.timeout:
+        return False
+    return True
 
 
 def dead(base):
@@ -742,16 +755,20 @@ def combine(answers):
 
 # --- what Spark and Python call -------------------------------------------------------------------------------------
 
-def features_of(config, arrays):
+def features_of(config, arrays, about=None):
     """For each array of images one batch {features, error, width, height} of the same length, in the same order.
 
     config: a dict (see DEFAULTS). arrays: any iterable of Arrow arrays of binary or string values. Reads ahead as far
-    as the window goes. Raises ImgvecError. Closing the generator drops what is under way.
+    as the window goes. Raises ImgvecError. Closing the generator drops what is under way. about: a dict that gets what
+    the server says of itself.
     """
     cfg, parts = settings(config), []
+    session = Session(cfg)
     pieces = (piece for array in arrays for piece in cut(array, None, cfg))
-    with contextlib.closing(Session(cfg).run(pieces)) as answered:
+    with contextlib.closing(session.run(pieces)) as answered:
         for piece in answered:
+            if about is not None:
+                about.update(session.about)
             parts.append(piece.answer)
             if piece.last:
                 yield combine(parts)
