@@ -142,7 +142,9 @@ func (q *queue) drop(c *conn, why error) {
 	}
 	c.gone = why
 	q.forget(c)
-	c.change.Signal()
+	if c.change != nil { // nil: it has asked for nothing yet
+		c.change.Signal()
+	}
 }
 
 // abort ends a connection without the answers that are not ready.
