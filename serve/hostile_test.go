@@ -9,9 +9,7 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 // stream is an Arrow stream of these records.
@@ -30,20 +28,6 @@ func stream(t testing.TB, schema *arrow.Schema, opts []ipc.Option, records ...ar
 	return buf.Bytes()
 }
 
-// column1 is a record of one binary column with these buffers.
-func column1(typ arrow.DataType, rows int, buffers ...[]byte) arrow.RecordBatch {
-	var all []*memory.Buffer
-	for _, b := range buffers {
-		if b == nil {
-			all = append(all, nil)
-		} else {
-			all = append(all, memory.NewBufferBytes(b))
-		}
-	}
-	schema := schemaOf(typ)
-	return array.NewRecordBatch(schema, []arrow.Array{array.MakeFromData(array.NewData(typ, rows, all, nil, 0, 0))}, int64(rows))
-}
-
 func TestStreamsThatAreNotTaken(t *testing.T) {
 	s := start(t, newFake(t), Config{Window: Window{256, 32 << 20}})
 	binaryType, fine := arrow.BinaryTypes.Binary, record(arrow.BinaryTypes.Binary, [][]byte{[]byte("fine")})
@@ -59,8 +43,8 @@ func TestStreamsThatAreNotTaken(t *testing.T) {
 		text   string
 	}{
 		"no schema":         {[]byte{255, 255, 255, 255, 0, 0, 0, 0}, "before its schema"},
-		"integers":          {stream(t, ints, nil), "int32"},
-		"strings":           {stream(t, schemaOf(arrow.BinaryTypes.String), nil), "utf8"},
+		"integers":          {stream(t, ints, nil), "type int"},
+		"strings":           {stream(t, schemaOf(arrow.BinaryTypes.String), nil), "type string"},
 		"two columns":       {stream(t, two, nil), "2 columns"},
 		"no columns":        {stream(t, arrow.NewSchema(nil, nil), nil), "0 columns"},
 		"dictionary":        {stream(t, dictionary, nil), "dictionary"},
@@ -68,8 +52,8 @@ func TestStreamsThatAreNotTaken(t *testing.T) {
 		"large schema":      {stream(t, deep, nil), "over the limit"},
 		"too many rows":     {stream(t, schemaOf(binaryType), nil, record(binaryType, many)), "over the limit of 16384"},
 		"text":              {[]byte("GET / HTTP/1.1\r\n\r\n" + strings.Repeat("x", 2000)), "limit"},
-		"zeros as metadata": {append([]byte{255, 255, 255, 255, 64, 0, 0, 0}, make([]byte, 64)...), "NONE"},
-		"schema twice":      {append(bytes.Clone(one[:len(one)-8]), one...), "message 2 is a Schema"},
+		"zeros as metadata": {append([]byte{255, 255, 255, 255, 64, 0, 0, 0}, make([]byte, 64)...), "kind 0"},
+		"schema twice":      {append(bytes.Clone(one[:len(one)-8]), one...), "message 2 is of kind 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := s.dial(t).open(hello())
@@ -91,37 +75,61 @@ func TestStreamsThatAreNotTaken(t *testing.T) {
 	}
 }
 
-func offsets32(values ...int32) []byte { return arrow.Int32Traits.CastToBytes(values) }
-func offsets64(values ...int64) []byte { return arrow.Int64Traits.CastToBytes(values) }
-
-// TestDamagedColumns goes past Arrow's own writer, which would not write such.
+// TestDamagedColumns has what Arrow's own writer would not write.
 func TestDamagedColumns(t *testing.T) {
-	data := []byte("0123456789")
-	for name, c := range map[string]struct {
-		typ     arrow.DataType
-		rows    int
-		offsets []byte
-	}{
-		"backwards":        {arrow.BinaryTypes.Binary, 2, offsets32(0, 8, 4)},
-		"negative":         {arrow.BinaryTypes.Binary, 1, offsets32(-4, 4)},
-		"beyond":           {arrow.BinaryTypes.Binary, 2, offsets32(0, 4, 11)},
-		"too few offsets":  {arrow.BinaryTypes.Binary, 3, offsets32(0, 4, 8)},
-		"large: backwards": {arrow.BinaryTypes.LargeBinary, 2, offsets64(0, 8, 4)},
-		"large: overflow":  {arrow.BinaryTypes.LargeBinary, 2, offsets64(0, 1<<62, 10)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			defer func() {
-				if p := recover(); p != nil {
-					t.Skip("Arrow does not even make such a column:", p)
-				}
-			}()
-			cols := &columns{messages: &messages{}, large: c.typ.ID() == arrow.LARGE_BINARY}
-			arr := column1(c.typ, c.rows, nil, c.offsets, data).Column(0)
-			if col, err := cols.column(arr); err == nil {
-				t.Errorf("taken: %q", col.values)
-			}
-		})
+	var body []byte
+	for _, n := range []uint32{0, 4, 2, 100, 1 << 31} {
+		body = binary.LittleEndian.AppendUint32(body, n)
 	}
+	for name, c := range map[string]struct {
+		large bool
+		l     layout
+	}{
+		"backwards":          {false, layout{rows: 2, offsets: span{0, 12}, bytes: span{12, 20}}},
+		"beyond":             {false, layout{rows: 1, offsets: span{8, 16}, bytes: span{0, 20}}},
+		"negative":           {false, layout{rows: 1, offsets: span{12, 20}, bytes: span{0, 20}}},
+		"too few offsets":    {false, layout{rows: 2, offsets: span{0, 8}, bytes: span{0, 20}}},
+		"too few for large":  {true, layout{rows: 1, offsets: span{0, 12}, bytes: span{0, 20}}},
+		"large and beyond":   {true, layout{rows: 1, offsets: span{0, 16}, bytes: span{0, 20}}},
+		"too little on null": {false, layout{rows: 17, nulls: true, valid: span{0, 2}, offsets: span{0, 20}, bytes: span{0, 20}}},
+	} {
+		if col, err := (&columns{large: c.large}).column(c.l, body); err == nil {
+			t.Errorf("%s: taken: %q", name, col.values)
+		}
+	}
+	if col, err := (&columns{}).column(layout{rows: 1, offsets: span{0, 8}, bytes: span{16, 20}}, body); err != nil || len(col.values[0]) != 4 {
+		t.Errorf("a good one: %v, %v", col, err)
+	}
+}
+
+// TestDamagedMetadata flips every bit of what describes a schema and a batch.
+func TestDamagedMetadata(t *testing.T) {
+	s := New(newFake(t), Config{About: About{Dim: fakeDim}, Window: Window{8, 1 << 20}})
+	defer s.Close()
+	h := hello()
+	h.Window.Bytes = 1 << 20
+	greeting, whole := len(line(h)), recorded(t, h, [][]byte{[]byte("one"), nil})
+	for at := greeting; at < len(whole); at++ {
+		for _, bit := range []int{0, 2, 5, 7} {
+			data := bytes.Clone(whole)
+			data[at] ^= 1 << bit
+			_, err := sendAll(t, s, data)
+			if err == nil {
+				t.Errorf("bit %d of byte %d: no error, and the stream has no end", bit, at)
+			}
+		}
+	}
+}
+
+// sendAll is a client that sends these bytes and nothing more.
+func sendAll(t *testing.T, s *Server, data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	err := s.ServeConn(t.Context(), struct {
+		io.Reader
+		io.Writer
+		io.Closer
+	}{bytes.NewReader(data), &out, io.NopCloser(nil)})
+	return out.Bytes(), err
 }
 
 // TestClaimsTakeNoMemory has a message that says that it is large, and is not.
@@ -159,18 +167,12 @@ func FuzzConnection(f *testing.F) {
 	s := New(newFake(f), Config{About: About{Dim: fakeDim}, Window: Window{8, 32 << 20}})
 	defer s.Close()
 	f.Fuzz(func(t *testing.T, greet bool, data []byte) {
-		in := bytes.NewReader(data)
 		if greet {
-			in = bytes.NewReader(append(bytes.Clone(good), data...))
+			data = append(bytes.Clone(good), data...)
 		}
-		var out bytes.Buffer
-		err := s.ServeConn(t.Context(), struct {
-			io.Reader
-			io.Writer
-			io.Closer
-		}{in, &out, io.NopCloser(nil)})
-		if err == nil && greet && !bytes.Contains(out.Bytes(), []byte(`{"ok":true,"rows":`)) {
-			t.Errorf("no error and no trailer: %q", out.Bytes())
+		out, err := sendAll(t, s, data)
+		if err == nil && greet && !bytes.Contains(out, []byte(`{"ok":true,"rows":`)) {
+			t.Errorf("no error and no trailer: %q", out)
 		}
 	})
 	if n := s.queue.unfinished(); n != 0 {

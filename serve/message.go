@@ -8,9 +8,6 @@ import (
 	"io"
 	"slices"
 	"time"
-
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 const (
@@ -32,9 +29,9 @@ func (e *batchError) Error() string { return e.text }
 
 func badBatch(format string, args ...any) error { return &batchError{fmt.Sprintf(format, args...)} }
 
-// messages cuts a client's bytes into Arrow messages. It is between the connection and Arrow's own reader because a
-// server needs more of it: limits that hold before memory is taken, a short patience in a message and a long one
-// between two, memory that is used again, and the difference between a stream's end and a connection's.
+// messages cuts a client's bytes into Arrow messages: with limits that hold before memory is taken, a short patience in
+// a message and a long one between two, memory that is used again, and a difference between a stream's end and a
+// connection's.
 type messages struct {
 	wire     *wire
 	in       *bufio.Reader
@@ -42,40 +39,26 @@ type messages struct {
 	waiting  func() bool      // whether a client that has sent nothing for idle may take longer
 	alloc    func(int) []byte // spare memory; may be nil
 	limit    int64            // of a body
-	body     []byte           // of the last message
-	count    int
+	count    int              // messages so far
 }
 
-// Message is the next one; io.EOF at the stream's own end. It is of the kind that has its turn: a schema, then batches.
-func (m *messages) Message() (msg *ipc.Message, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			msg, err = nil, badBatch("a message's metadata can't be read: %v", p)
-		}
-	}()
+// next is the next message, which must be of that kind, and its body; io.EOF at the stream's own end.
+func (m *messages) next(kind byte) (message, []byte, error) {
 	meta, err := m.metadata()
+	if errors.Is(err, io.EOF) && m.count == 0 {
+		err = badBatch("the stream ends before its schema")
+	}
 	if err != nil {
-		return nil, err
+		return message{}, nil, err
 	}
-	buf := memory.NewBufferBytes(meta)
-	head := ipc.NewMessage(buf, memory.NewBufferBytes(nil))
-	want := ipc.MessageRecordBatch
-	if m.count == 0 {
-		want = ipc.MessageSchema
-	}
-	if head.Type() != want {
-		return nil, badBatch("message %d is a %v, not a %v (dictionaries are not taken)", m.count, head.Type(), want)
-	}
-	if m.body, err = m.readBody(head.BodyLen()); err != nil {
-		return nil, err
+	head := parseMessage(meta)
+	if head.kind != kind {
+		return message{}, nil, badBatch("message %d is of kind %d, not %d (1 is a schema, 2 a dictionary, 3 a batch)", m.count, head.kind, kind)
 	}
 	m.count++
-	return ipc.NewMessage(buf, memory.NewBufferBytes(m.body)), nil
+	body, err := m.body(head.body)
+	return head, body, err
 }
-
-// Retain and Release are Arrow's; there is nothing to give back.
-func (m *messages) Retain()  {}
-func (m *messages) Release() {}
 
 // metadata reads up to a message's body.
 func (m *messages) metadata() ([]byte, error) {
@@ -129,8 +112,8 @@ func (m *messages) word() (uint32, error) {
 	return binary.LittleEndian.Uint32(b[:]), nil
 }
 
-// readBody reads n bytes. More memory is taken only as they come.
-func (m *messages) readBody(n int64) ([]byte, error) {
+// body reads n bytes. More memory is taken only as they come.
+func (m *messages) body(n int64) ([]byte, error) {
 	if n < 0 || n > m.limit {
 		return nil, badBatch("a batch of %d bytes is over the server's limit of %d: send fewer rows at once", n, m.limit)
 	}
@@ -151,7 +134,7 @@ func (m *messages) readBody(n int64) ([]byte, error) {
 	}
 }
 
-// lost is the error of a connection that ends where it should not. It hides io.EOF, which to Arrow is the good end.
+// lost is the error of a connection that ends where it should not. It hides io.EOF, which is the good end.
 func lost(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: its connection ended in the middle of its stream", ErrClientGone)
