@@ -37,6 +37,14 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="needs Spark 4"))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Prints how long the product took for what it promises, to be read where a promise is nearly broken."""
+    if procs.KEPT:
+        terminalreporter.section("promises")
+        for line in procs.KEPT:
+            terminalreporter.line(line)
+
+
 def need(path, what):
     """Returns the path; where it is missing the test is skipped, or fails if IMGVEC_REQUIRE says so."""
     if os.path.exists(path):

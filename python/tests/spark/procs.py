@@ -12,8 +12,11 @@ import time
 
 MARK = "IMGVEC_TEST_SESSION"
 
-# Deadlines that the product promises are multiplied by this, as test machines are small and shared. What they took is printed.
+# Deadlines that the product promises are multiplied by this, as test machines are small and shared.
 SLACK = float(os.environ.get("IMGVEC_TEST_SLACK", "3"))
+
+# How long each promise took, for the end of pytest's report.
+KEPT = []
 
 
 def wait(what, condition, seconds=60.0):
@@ -35,7 +38,7 @@ def within(promise, what, condition, details=list):
         wait(what, condition, promise * SLACK)
     except AssertionError as err:
         raise AssertionError(f"{err}; there still is: {details()}") from None
-    print(f"{what}: {time.monotonic() - begin:.1f} s of {promise:.0f}")
+    KEPT.append(f"{what}: {time.monotonic() - begin:.1f} s of {promise:.0f}")
 
 
 class Process:
