@@ -64,7 +64,10 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	options := s.flags.options()
-	options.Logger = s.log
+	options.Logger, options.MaxQueueDelay = s.log, serve.DefaultQueueDelay
+	if options.DeviceTimeout == 0 {
+		options.DeviceTimeout = s.flags.stall / 2 // a GPU that hangs is lost before the whole server is
+	}
 	if s.ex, err = executor.OpenModel(ctx, m, options); err != nil {
 		return err
 	}
