@@ -74,7 +74,11 @@ func TestWholeWindowFirst(t *testing.T) {
 			h := hello()
 			h.Window = Window{window, 1 << 30}
 			c := s.dial(t).open(h)
-			for round := range 2 {
+			rounds := 2
+			if window > 4 {
+				rounds = 1
+			}
+			for round := range rounds {
 				for i := range window {
 					c.batch(images(16, 20_000, "w", round, i)...)
 				}
@@ -83,7 +87,7 @@ func TestWholeWindowFirst(t *testing.T) {
 				}
 			}
 			c.finish()
-			if got := c.trailer(); !got.OK || got.Rows != int64(2*16*window) {
+			if got := c.trailer(); !got.OK || got.Rows != int64(rounds*16*window) {
 				t.Errorf("trailer %+v", got)
 			}
 		})

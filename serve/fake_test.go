@@ -51,11 +51,11 @@ func (f *fake) firsts() string {
 	return string(f.opened)
 }
 
-// expected are the features of an image.
+// expected are the features of an image: its beginning and its length make them.
 func expected(dim int, data []byte) []float32 {
 	h := fnv.New32a()
-	h.Write(data)
-	sum := h.Sum32()
+	h.Write(data[:min(len(data), 64)]) // images differ there, and a race detector makes hashing slow
+	sum := h.Sum32() + uint32(len(data))
 	row := make([]float32, dim)
 	for i := range row {
 		row[i] = float32((sum>>(i%24))&0xFF) + float32(i)
