@@ -1,6 +1,6 @@
 """A stand-in for the imgvec command in tests: speaks protocol 1, and dies, hangs or refuses as it is told.
 
-Images tell it what to do with them: BAD... is that row's error, CRASH... kills the process, HANG... blocks it until
+Images tell it what to do with them: BAD... (or a path that ends so) is that row's error, CRASH... kills the process, HANG... blocks it until
 --stall-timeout ends it, EXIT... ends it with status 69, SLOW... takes 20 ms. Others get the features
 [length, crc32 % 1000, 7]. The environment tells the rest: FAKE_DIR is a folder where every process leaves
 its marks (count them with marks()), FAKE_PLAN a JSON object:
@@ -190,7 +190,7 @@ class Server:
     def image(self, image):
         if isinstance(image, str):
             image = image.encode()
-        if not image or image.startswith(b"BAD"):
+        if not image or image.startswith(b"BAD") or image.endswith(b"/BAD"):
             return None, "decode: not an image"
         if image.startswith(b"CRASH"):
             self.crash()
