@@ -187,7 +187,7 @@ wheel: $(ZIG) $(WHEEL_ENV)/.done ## build the Python wheel, with the command in 
 test-wheel: build wheel ## install the wheel in an empty environment, use it, and compare its pixels with those of ./imgvec
 	PYTHON="$(PYTHON)" sh scripts/wheel-test.sh
 
-test-python: build $(PY_ENV)/.done ## the Python package's tests without Spark, and ruff
+test-python: setup faults $(PY_ENV)/.done ## the Python package's tests without Spark, and ruff
 	$(PY_ENV)/bin/ruff check python
 	PYTHONPATH=python IMGVEC_BINARY="$(CURDIR)/imgvec" $(PY_ENV)/bin/python -m pytest -q python/tests --ignore python/tests/spark
 
