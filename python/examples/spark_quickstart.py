@@ -16,7 +16,7 @@ import tempfile
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from imgvec.spark import check_conf, featurize
+from imgvec.spark import check_conf, featurize, recommended_conf
 
 work = pathlib.Path(tempfile.mkdtemp())
 folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else work / "photos"
@@ -32,12 +32,12 @@ os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 spark = (
     SparkSession.builder.master("local[2,4]")
     .appName("imgvec")
-    .config("spark.sql.files.openCostInBytes", 128 * 1024)  # else a task gets some 30 files only
+    .config(map=recommended_conf())
     .config("spark.ui.showConsoleProgress", "false")
     .getOrCreate()
 )
-for finding in check_conf(spark):
-    print(finding)
+print(recommended_conf())
+print(check_conf(spark))
 
 # %% [markdown]
 # The first action starts the server, which fetches libraries and model if they are missing, loads the model once, and serves all tasks.
