@@ -101,7 +101,7 @@ def _tiny_tasks(conf):
     key = "spark.sql.files.openCostInBytes"
     cost, whole = conf.size(key, "4MB"), conf.size("spark.sql.files.maxPartitionBytes", "128MB")
     files = whole / (cost + (100 << 10))
-    if files < 100:
+    if files < 100 and cost >= 1 << 20:
         problem = f"a task gets at most {files:.0f} photos of 100 KB when they are read as files, so tasks are many and tiny"
         yield Finding(key, conf.text(key, "4MB"), problem, f'spark.conf.set("{key}", "131072")')
 
@@ -166,7 +166,11 @@ def _overhead(conf):
 
 
 def _python(conf):
-    yield from (Finding(*f) for f in _local.other_python(conf.master, _pyspark.is_connect(conf.session)))
+    if _pyspark.is_connect(conf.session) or not _pyspark.is_local(conf.master):
+        return
+    other = _local.other_python(conf.session.sparkContext)
+    if other:
+        yield Finding("PYSPARK_PYTHON", *other)
 
 
 _CHECKS = (

@@ -4,16 +4,17 @@ import os
 import shutil
 import sys
 
-from imgvec.spark._pyspark import is_local
 
-
-def other_python(master, connect):
-    """(key, value, problem, remedy) where local workers will not run this Python; nothing where that can't be told."""
-    name = os.environ.get("PYSPARK_PYTHON") or "python3"
-    path = shutil.which(name)
-    if connect or not is_local(master) or path is None:
-        return []
-    if os.path.dirname(os.path.abspath(path)) == os.path.dirname(os.path.abspath(sys.executable)):
-        return []
+def other_python(context):
+    """(value, problem, remedy) where a local session's workers do not run this Python, else None. context is its SparkContext."""
+    name = getattr(context, "pythonExec", None)
+    path = name and shutil.which(name)
+    if not path or _folder(path) == _folder(sys.executable):
+        return None
     problem = f"workers run {path}, not this Python ({sys.executable}), so they may lack pyarrow or be of another version"
-    return [("PYSPARK_PYTHON", os.environ.get("PYSPARK_PYTHON", "not set"), problem, 'os.environ["PYSPARK_PYTHON"] = sys.executable before the session starts')]
+    return name, problem, 'Set os.environ["PYSPARK_PYTHON"] = sys.executable before the session starts'
+
+
+def _folder(path):
+    """Where a Python lies tells its environment; what its link points to does not."""
+    return os.path.dirname(os.path.abspath(path))

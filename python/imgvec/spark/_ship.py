@@ -10,6 +10,8 @@ import json
 import pkgutil
 import zlib
 
+from imgvec.spark._strip import stripped
+
 
 def map_closure(config):
     """A function for DataFrame.mapInArrow. config is the worker's settings, as imgvec/_worker.py lists them."""
@@ -33,7 +35,7 @@ def worker_source():
 
 
 def _loader(source, settings):
-    packed = zlib.compress(source, 9)
+    packed = zlib.compress(stripped(source), 9)
     name = "_imgvec_worker_" + hashlib.sha256(source).hexdigest()[:16]
 
     def load():
