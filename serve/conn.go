@@ -57,7 +57,7 @@ func (c *conn) run() error {
 	defer c.close()
 	cfg := &c.server.cfg
 	c.wire.toRead, c.wire.toWrite = cfg.Hello, cfg.IO
-	h, err := readHello(c.in)
+	h, err := c.greeting()
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -80,6 +80,14 @@ func (c *conn) run() error {
 		return err
 	}
 	return c.extract()
+}
+
+// greeting waits for the client's first line, and not longer for one that comes in drops.
+func (c *conn) greeting() (Hello, error) {
+	if c.wire.deadline != nil {
+		defer time.AfterFunc(c.server.cfg.Hello, c.close).Stop()
+	}
+	return readHello(c.in)
 }
 
 // say writes what is short.
@@ -133,6 +141,7 @@ func (c *conn) extract() error {
 	}()
 	trailer, err := c.write()
 	if err == nil && !trailer.OK {
+		c.server.counts.refusals.WithLabelValues(trailer.Code).Inc()
 		c.rest(read)
 		err = &refusal{trailer.Code, trailer.Error}
 	}

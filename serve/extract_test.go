@@ -195,6 +195,26 @@ func TestClientThatNeverReads(t *testing.T) {
 	}
 }
 
+// TestNullsBehindRows has answers that are ready, and large, before those of older batches whose rows wait their turn.
+func TestNullsBehindRows(t *testing.T) {
+	f := newFake(t)
+	s := start(t, f, Config{})
+	h := hello()
+	h.Window = Window{20, 10_000}
+	c := s.dial(t).open(h)
+	rows := append([][]byte{[]byte("hang")}, images(200, 0, "r")...)
+	c.batch(rows...)
+	for range 10 {
+		c.batch(make([][]byte, 1000)...)
+	}
+	eventually(t, "all is read", func() bool { return s.count(t, `imgvec_rows_total{outcome="failed"}`) == 10_000 })
+	f.release()
+	c.check(rows...)
+	for range 10 {
+		c.check(make([][]byte, 1000)...)
+	}
+}
+
 // TestFair has a client with a large window beside one with a small one: the small one's rows come in between.
 func TestFair(t *testing.T) {
 	f := newFake(t)

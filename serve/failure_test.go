@@ -285,6 +285,27 @@ func TestContextEndsServe(t *testing.T) {
 	}
 }
 
+// TestContextEndsAConnection at any point, also before it has asked for anything.
+func TestContextEndsAConnection(t *testing.T) {
+	s := start(t, newFake(t), Config{})
+	for _, send := range []string{"", `{"protocol"`, string(line(hello())), string(recorded(t, hello(), [][]byte{[]byte("hang")}))} {
+		ours, theirs := net.Pipe()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		result := make(chan error, 1)
+		go func() { result <- s.ServeConn(ctx, theirs) }()
+		go io.Copy(io.Discard, ours) //nolint:errcheck // until the end
+		if _, err := io.WriteString(ours, send); err != nil {
+			t.Fatal(err)
+		}
+		why := errors.New("enough")
+		cancel(why)
+		if err := <-result; err == nil {
+			t.Errorf("after %q: no error", send)
+		}
+		ours.Close()
+	}
+}
+
 func TestStall(t *testing.T) {
 	f := newFake(t)
 	var log lines
@@ -347,6 +368,10 @@ func TestSilentClients(t *testing.T) {
 	if _, err := silent.in.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("without a hello: %v", err)
 	}
+	trickle := s.dial(t)
+	for err := error(nil); err == nil; time.Sleep(short / 3) { // its every byte is in time, its line is not
+		_, err = trickle.conn.Write([]byte(" "))
+	}
 	middle := s.dial(t)
 	stream := recorded(t, hello(), [][]byte{make([]byte, 1000)})
 	middle.send(stream[:len(stream)-500])
@@ -364,12 +389,15 @@ func TestSilentClients(t *testing.T) {
 // TestSlowAnswerIsNoIdleClient has a client that waits for longer than a client may be idle.
 func TestSlowAnswerIsNoIdleClient(t *testing.T) {
 	f := newFake(t)
-	s := start(t, f, Config{IdleConnection: 20 * time.Millisecond})
+	const idle = 500 * time.Millisecond
+	s := start(t, f, Config{IdleConnection: idle})
 	c := s.dial(t).open(hello())
 	c.batch([]byte("hang"))
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(2*idle + idle/2)
+	c.batch([]byte("more")) // in time, if the server waits for longer because it owes an answer
 	f.release()
 	c.check([]byte("hang"))
+	c.check([]byte("more"))
 }
 
 // TestHundreds opens and drops connections in all states, at once and after each other.
@@ -416,6 +444,9 @@ func TestMetrics(t *testing.T) {
 	no := hello()
 	no.Input = "x"
 	s.dial(t).ask(no)
+	broken := s.dial(t).open(hello())
+	broken.send(make([]byte, 8))
+	broken.trailer()
 	m := s.dial(t)
 	if r := m.ask(Hello{Protocol: Protocol, Request: RequestMetrics}); !r.OK {
 		t.Fatalf("%+v", r)
@@ -430,8 +461,8 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{
 		`imgvec_rows_total{outcome="ok"} 1`, `imgvec_rows_total{outcome="failed"} 2`, `imgvec_rows_total{outcome="dropped"} 0`,
-		"imgvec_batches_total 1", "imgvec_connections_total 3", "imgvec_queued_rows 0", "imgvec_model_loads_total 2",
-		`imgvec_refusals_total{code="input"} 1`, `imgvec_stage_busy_seconds_total{stage="decode"} 1`, `imgvec_stage_images_total{stage="decode"} 2`,
+		"imgvec_batches_total 1", "imgvec_connections_total 4", "imgvec_queued_rows 0", "imgvec_model_loads_total 2",
+		`imgvec_refusals_total{code="input"} 1`, `imgvec_refusals_total{code="batch"} 1`, `imgvec_stage_busy_seconds_total{stage="decode"} 1`, `imgvec_stage_images_total{stage="decode"} 2`,
 		`imgvec_info{cuda_visible_devices="",device="cpu",model="fake",precision="",provider="",sha256="abc",version="0.1.0"} 1`,
 	} {
 		if !got[want] {

@@ -13,7 +13,8 @@ type flow struct {
 	used       Window   // of the window
 	unanswered []*batch // in order; those that the writer has not taken
 	giving     []*batch // of those, the ones with rows that the executor has not taken
-	finished   int64    // bytes of answers that are ready or being written
+	finished   int64    // bytes of answers that are complete and not written
+	writing    bool     // one of them is being written
 	inRing     bool
 	trailer    *Trailer // set: no batch is taken any more
 	abort      bool     // with the trailer: what is unanswered stays so
@@ -21,6 +22,7 @@ type flow struct {
 	rows       int64    // answered
 	failed     int64
 	bodies     [][]byte // memory for batches to come
+	spared     int64    // bytes of it
 }
 
 // exceeds says in which way one batch more is beyond the window; "" where it is not. A batch that is larger than the
@@ -38,6 +40,13 @@ func (f *flow) exceeds(bytes int64) string {
 			f.used.Bytes+bytes, f.window.Bytes)
 	}
 	return ""
+}
+
+// behind tells whether the client is to take answers before more of its rows are computed. Answers that wait for an
+// older one are not its fault: only what can be written counts as a reason, and then written comes and looks again.
+func (f *flow) behind() bool {
+	ready := f.writing || len(f.unanswered) > 0 && f.unanswered[0].left == 0
+	return ready && f.finished > f.window.Bytes
 }
 
 // finish says how the connection ends once its batches are answered. The first to say so wins.
@@ -64,31 +73,33 @@ func (f *flow) pop() *batch {
 	f.unanswered = f.unanswered[1:]
 	f.used.Batches--
 	f.used.Bytes -= b.bytes
+	f.writing = true
 	f.rows += int64(len(b.results))
 	f.failed += int64(b.failed)
 	return b
 }
 
-// largestSpare bounds the memory that a connection keeps for one batch to come.
-const largestSpare = 64 << 20
-
-// spare keeps the memory of a finished batch for the next ones. As much stays as the client had unanswered at one time.
+// spare keeps the memory of a finished batch for the next ones, no more of it than the window.
 func (f *flow) spare(body []byte) {
-	if cap(body) > 0 && cap(body) <= largestSpare && len(f.bodies) < f.window.Batches {
+	n := int64(cap(body))
+	if n > 0 && len(f.bodies) < f.window.Batches && f.spared+n <= f.window.Bytes {
 		f.bodies = append(f.bodies, body[:0])
+		f.spared += n
 	}
 }
 
 // body is memory for n bytes, nil where none is spare. One that is too small is given up, so that batches which grow
 // don't leave small ones behind.
 func (f *flow) body(n int) []byte {
-	if i := slices.IndexFunc(f.bodies, func(b []byte) bool { return cap(b) >= n }); i >= 0 {
-		b := f.bodies[i]
-		f.bodies = slices.Delete(f.bodies, i, i+1)
-		return b[:n]
+	if len(f.bodies) == 0 {
+		return nil
 	}
-	if len(f.bodies) > 0 {
-		f.bodies = slices.Delete(f.bodies, 0, 1)
+	i := max(0, slices.IndexFunc(f.bodies, func(b []byte) bool { return cap(b) >= n }))
+	b := f.bodies[i]
+	f.bodies = slices.Delete(f.bodies, i, i+1)
+	f.spared -= int64(cap(b))
+	if cap(b) < n {
+		return nil
 	}
-	return nil
+	return b[:n]
 }

@@ -63,7 +63,7 @@ func (q *queue) add(b *batch) {
 // enter puts a connection into the ring if it has rows to give and its client keeps up with the answers. (A client
 // that writes its whole window before it reads still has all of it read; only the computing waits for it.)
 func (q *queue) enter(c *conn) {
-	if c.inRing || len(c.giving) == 0 || c.finished > c.window.Bytes {
+	if c.inRing || len(c.giving) == 0 || c.behind() {
 		return
 	}
 	c.inRing = true
@@ -196,6 +196,7 @@ func (q *queue) written(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b.conn.finished -= b.size
+	b.conn.writing = false
 	q.enter(b.conn)
 }
 
