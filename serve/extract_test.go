@@ -135,6 +135,7 @@ func TestWindowExceeded(t *testing.T) {
 			c.batch(make([]byte, 30))
 			c.batch(make([]byte, 30))
 			c.batch([]byte("never looked at"))
+			eventually(t, "the server has read too much", func() bool { return s.refuses() })
 			s.ex.(*fake).release()
 			c.check([]byte("hang"), make([]byte, 60))
 			c.check(make([]byte, 30))

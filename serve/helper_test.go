@@ -125,6 +125,16 @@ func (r *running) count(t testing.TB, name string) float64 {
 	return 0
 }
 
+// refuses tells whether the server takes no more batches of a connection.
+func (r *running) refuses() (some bool) {
+	r.each(func(c *conn, _ bool) {
+		r.queue.mu.Lock()
+		defer r.queue.mu.Unlock()
+		some = some || c.trailer != nil
+	})
+	return some
+}
+
 // client is the other side of a connection.
 type client struct {
 	t    testing.TB
