@@ -112,7 +112,11 @@ func (s *Server) note(c *conn, err error) {
 	if c.hello.Request != RequestExtract {
 		level = slog.LevelDebug
 	}
-	s.log.Log(context.Background(), level, "imgvec: "+c.String()+" is through", "rows", rows, "failed", failed, "error", err)
+	about := []any{"rows", rows, "failed", failed}
+	if err != nil {
+		about = append(about, "error", err)
+	}
+	s.log.Log(context.Background(), level, "imgvec: "+c.String()+" is through", about...)
 }
 
 // admit counts a connection, unless no more are taken.
