@@ -1,12 +1,9 @@
 """The client of `imgvec serve`: moves images of Arrow batches to the server of this executor and the features back.
 
-This one file is all that runs in Spark's Python workers. Its source travels in the closure, so it stands alone: the
-standard library, pyarrow, and pyspark.TaskContext where a task runs. It spawns the server or joins the one that lives,
-keeps what is unanswered, and sends it again to the next server when one is lost.
-
-    map_batches  for mapInArrow        features_of  for UDFs and imgvec.extract
-
-A call is single-threaded and has its own connection. What calls share is the server.
+This one file is all that runs in Spark's Python workers. Its source travels in the closure, so it stands alone: it needs
+pyarrow and, in a task, pyspark. It spawns the server or joins the one that lives, keeps what is unanswered, and sends
+it again to the next server when one is lost. map_batches is for mapInArrow, features_of for UDFs and imgvec.extract;
+each call has its own connection and no threads.
 """
 import collections
 import contextlib
@@ -62,15 +59,15 @@ class Lost(Exception):
 
 
 class Busy(Exception):
-    """A server does not take us now. silent: it listens and says nothing; then peer is its (pid, start time)."""
+    """A server does not take us now. silent: its (pid, start time) where it listens and says nothing."""
 
-    def __init__(self, text, silent=False, peer=None):
+    def __init__(self, text, silent=None):
         super().__init__(text)
-        self.silent, self.peer = silent, peer
+        self.silent = silent
 
 
 def settings(config):
-    """The config and its defaults as attributes. A key that is unknown here is refused, for it would be ignored."""
+    """The config and its defaults as attributes. An unknown key is refused, for it would be ignored."""
     unknown = sorted(set(config) - set(DEFAULTS))
     if unknown or config.get("v", 1) != 1:
         raise ImgvecError(f"read the worker's config: version {config.get('v')}, unknown keys {unknown}: it was made by "
@@ -115,12 +112,22 @@ def process(pid):
     return fields[0].decode(), int(fields[19])
 
 
+def gone(peer, seconds=0):
+    """Tells whether a process, (pid, start time) or None, is dead; waits so long for that."""
+    end = time.monotonic() + seconds
+    while peer and process(peer[0])[1] == peer[1] and process(peer[0])[0] not in ("Z", "X", None):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def owner(spark):
-    """PID:START of the process with which the server shall end: in Spark the leader of our process group, which is the
-    executor's Python daemon and outlives tasks, or our parent where it is gone. Elsewhere this process."""
+    """PID:START of the process with which the server ends: in Spark the leader of our process group, the executor's
+    Python daemon, which outlives tasks, or our parent where it is gone; elsewhere this process."""
     pid = os.getpid()
     if spark:
-        pid = os.getpgrp() if process(os.getpgrp())[0] not in (None, "Z", "X") else os.getppid()
+        pid = os.getppid() if gone((os.getpgrp(), process(os.getpgrp())[1])) else os.getpgrp()
     start = process(pid)[1]
     return f"{pid}:{start}" if start is not None else str(pid)
 
@@ -142,8 +149,8 @@ def find_binary(cfg, task):
             return path
     tried = "; ".join(f"{name}: {path or 'nothing'}" for name, path in places)
     raise ImgvecError(f"find the imgvec command on {socket.gethostname()}: no executable file at {tried}. Install the "
-                      "wheel there (pip install imgvec), or ship the command with the job (--files imgvec, or "
-                      "spark.addArtifact(path, file=True)), or name it by the option binary or IMGVEC_BINARY")
+                      "wheel there (pip install imgvec), ship the command with the job (--files imgvec, or "
+                      "spark.addArtifact(path, file=True)), or name it by binary= or IMGVEC_BINARY")
 
 
 def device(cfg, task):
@@ -154,7 +161,7 @@ def device(cfg, task):
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         if seen == "":
             raise ImgvecError(f"choose the GPU: Spark assigned {','.join(task.gpus)}, but CUDA_VISIBLE_DEVICES is set "
-                              "and empty on the executor: unset it, or ask for device='cpu'")
+                              "and empty: unset it, or ask for device='cpu'")
         if seen is None:
             env = {"CUDA_VISIBLE_DEVICES": ",".join(task.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         options["device"] = "cuda" if wanted == "auto" else wanted
@@ -166,25 +173,25 @@ def device(cfg, task):
 
 
 def private_folder(path):
-    """Makes the folder of sockets, which is ours alone: who can write there could answer in the server's place."""
+    """Makes the folder of sockets, which is ours alone: who can write there could be taken for the server."""
     with contextlib.suppress(FileExistsError):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         os.mkdir(path, 0o700)
     info = os.lstat(path)
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
         raise ImgvecError(f"use {path} for sockets: it must be a folder of user {os.geteuid()} that no other may enter: "
-                          "chmod 700 it, or name another by socket_dir or IMGVEC_SOCKET_DIR")
+                          "chmod 700 it, or name another by IMGVEC_SOCKET_DIR")
     return path
 
 
 def memory():
-    """What to say of the limit on address space, and whether it is too low for a server; (None, False) without one."""
+    """(What to say of the limit on address space, whether it is too low); (None, False) without one."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return None, False
-    return (f"This process may use {limit >> 20} MiB of address space only, and so may the server, which needs "
-            f"{LEAST_MEMORY >> 20} MiB and more: unset spark.executor.pyspark.memory, which sets that limit (or ulimit "
-            "-v), and give the memory by spark.executor.memoryOverhead"), limit < LEAST_MEMORY
+    return (f"this process and the server may use {limit >> 20} MiB of address space each, which is little under "
+            f"{LEAST_MEMORY >> 20} MiB: unset spark.executor.pyspark.memory, which limits it (or ulimit -v), and give "
+            "the memory by spark.executor.memoryOverhead"), limit < LEAST_MEMORY
 
 
 # --- the server -----------------------------------------------------------------------------------------------------
@@ -192,8 +199,8 @@ def memory():
 class Place:
     """Where the server of this configuration, executor and GPU is found; how it is spawned, joined and killed.
 
-    KEY.sock is the server's. KEY.lock is held by who spawns, and by the new server until it is ready; it is never
-    removed, for then two could hold it. KEY.log has the last words of a server that crashed.
+    KEY.sock is its socket. KEY.lock is held by who spawns it, and by itself until it is ready; never removed, for then
+    two could hold it. KEY.log has the last words of a server that crashed.
     """
 
     def __init__(self, cfg, task):
@@ -202,11 +209,10 @@ class Place:
         self.owner = owner(task.spark)
         self.folder = private_folder(cfg.socket_dir or os.environ.get("IMGVEC_SOCKET_DIR")
                                      or f"/tmp/imgvec-{os.geteuid()}")
-        self.base = os.path.join(self.folder, self.identity())
-        self.socket, self.lock, self.log = self.base + ".sock", self.base + ".lock", self.base + ".log"
+        base = os.path.join(self.folder, self.identity())
+        self.socket, self.lock, self.log = base + ".sock", base + ".lock", base + ".log"
         if len(os.fsencode(self.socket)) > 100:
-            raise ImgvecError(f"use {self.folder} for sockets: its path is too long for a socket's: name a shorter one "
-                              "by socket_dir or IMGVEC_SOCKET_DIR")
+            raise ImgvecError(f"use {self.folder} for sockets: the path is too long: name another by IMGVEC_SOCKET_DIR")
 
     def identity(self):
         """Equal for all who may share one server: same user, executor, GPU, options and command."""
@@ -223,10 +229,8 @@ class Place:
         """The first line of a connection. batches: of the window, where it is not the config's."""
         cfg = self.cfg
         line = {"protocol": PROTOCOL, "request": "extract", "version": cfg.package, "options": self.options,
-                "input": cfg.input, "task": self.task.about,
+                "input": cfg.input, "task": self.task.about, "model_sha256": cfg.model_sha256 or "",
                 "window": {"batches": batches or cfg.window_batches, "bytes": cfg.window_bytes}}
-        if cfg.model_sha256:
-            line["model_sha256"] = cfg.model_sha256
         return json.dumps(line).encode() + b"\n"
 
     def start(self, name, *more, **popen):
@@ -261,12 +265,12 @@ class Place:
             except ABSENT as error:
                 raise Lost(f"the new server is gone: {error}") from error
             except Busy as busy:
-                silent += busy.silent
+                silent += bool(busy.silent)
                 if silent == 3:
-                    self.kill(busy.peer)
+                    self.kill(busy.silent)
                     raise Lost("the server did not answer three greetings") from busy
             time.sleep(pause)
-        raise Lost(f"no server took us in for {sum(PAUSES):.0f} s: each was busy or ending")
+        raise Lost("no server let us in: each was busy or ending")
 
     def join(self):
         """Greets the server that lives. Raises Busy, and one of ABSENT where none does."""
@@ -298,8 +302,8 @@ class Place:
             children().append(child)
             try:
                 if cfg.quiet and not heard(ours, min(5, cfg.ready_timeout)):
-                    print("imgvec: the server is still starting: the first time it fetches libraries and the model "
-                          "(quiet=False shows its log)", file=sys.stderr)
+                    print("imgvec: the server is starting: the first time it fetches libraries and model (quiet=False "
+                          "shows its log)", file=sys.stderr)
                 if not heard(ours, cfg.ready_timeout):
                     raise ImgvecError(f"start imgvec serve: not ready in {cfg.ready_timeout} s: raise ready_timeout if "
                                       "the model takes that long")
@@ -311,20 +315,21 @@ class Place:
             self.not_started(child)
 
     def not_started(self, child):
-        """Raises for a server that ended before it was ready: Lost if another try may do better."""
+        """Raises for a server that was never ready: Lost if another try may do better."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(10)
         status, words = child.poll(), self.words()
         child.kill()
-        if status == 2 and not words:  # wrong usage: it ended before it had a log, and will again
-            again = subprocess.run(child.args, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-            words = again.stderr.decode(errors="replace").splitlines()
+        if status and not words:  # it ended before it had a log, and will again: wrong usage, not for this system
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                again = subprocess.run(child.args, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+                words = last_words(again.stderr.decode(errors="replace"))
         text = f"start imgvec serve ({self.task}): {ending(status)} before it was ready: " + "\n".join(words)
         if status is None or status < 0 or status in PASSING or headline(words).startswith(HEADS):
             raise Lost(text)
         if self.options.get("device", "").startswith("cuda") and self.task.spark and not self.task.gpus:
-            text += ("\nSpark assigned no GPU to this task: set spark.executor.resource.gpu.amount and "
-                     "spark.task.resource.gpu.amount, or ask for device='auto' or 'cpu'")
+            text += ("\nSpark assigned no GPU: set spark.executor.resource.gpu.amount and spark.task.resource.gpu.amount, "
+                     "or ask for device='auto' or 'cpu'")
         raise ImgvecError("\n".join([text, memory()[0] or ""]).strip())
 
     def words(self):
@@ -336,12 +341,12 @@ class Place:
     def kill(self, peer):
         """Ends a server that hangs, unless another has done so. peer: its (pid, start time)."""
         with locked(self.lock, self.cfg.ready_timeout):
-            if peer and peer == (peer[0], process(peer[0])[1]):
+            if not gone(peer):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(peer[0], signal.SIGKILL)
 
     def sweep(self):
-        """Removes what dead servers left, ours and others', but for locks; reaps our dead children."""
+        """Removes what dead servers left, whosever, but for locks; reaps our dead children."""
         children()[:] = [child for child in children() if child.poll() is None]
         for name in os.listdir(self.folder):
             base, kind = os.path.splitext(os.path.join(self.folder, name))
@@ -398,14 +403,14 @@ _children = {}
 
 
 def children():
-    """The list of servers that this process spawned, as Popen objects; a fork has none of its parent's."""
+    """The list of servers (Popen) that this process spawned; a fork has none of its parent's."""
     if os.getpid() not in _children:
         _children.clear()
     return _children.setdefault(os.getpid(), [])
 
 
 def last_words(text, most=20):
-    """The lines of a log that say why its process died: the head of Go's crash and what came before, else the end."""
+    """The lines of a log that say why its process died: the head of a crash and what came before, else the end."""
     lines = [line for line in text.splitlines() if line.strip()]
     heads = (i for i, line in enumerate(lines) if line.startswith(HEADS))
     return lines[max(0, next(heads, len(lines) - most + 2) - 2):][:most]
@@ -420,26 +425,21 @@ def ending(status):
     """How a child ended, in words. status is Popen's."""
     if status is None or status >= 0:
         return "it did not end" if status is None else f"it ended with status {status}"
-    with contextlib.suppress(ValueError):
-        return f"it was killed by {signal.Signals(-status).name}"
-    return f"it was killed by signal {-status}"
+    return f"it was killed by {next((s.name for s in signal.Signals if s == -status), f'signal {-status}')}"
 
 
 # --- one connection -------------------------------------------------------------------------------------------------
 
 class Connection:
-    """Protocol 1 over one socket. Every error of the transport is a Lost.
-
-    It writes without reading in between. That can't end in both sides waiting, for the server's queues hold our whole
-    window.
-    """
+    """Protocol 1 over one socket; every error of the transport is a Lost. To write without reading in between can't end
+    in both sides waiting: the server's queues hold our whole window."""
 
     def __init__(self, sock, cfg):
         self.sock, self.cfg, self.file = sock, cfg, sock.makefile("rb")
         self.schema = pa.schema([("image", WIRE[cfg.input])])
         self.about, self.peer, self.started, self.reader = {}, None, False, None
         if hasattr(socket, "SO_PEERCRED"):  # who listens, known without its help
-            pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            pid = struct.unpack("i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4))[0]
             self.peer = pid, process(pid)[1]
 
     def greet(self, hello):
@@ -448,7 +448,7 @@ class Connection:
             self.sock.sendall(hello)
             line = self.file.readline()
         except OSError as error:
-            raise Busy(str(error), isinstance(error, socket.timeout), self.peer) from error
+            raise Busy(str(error), self.peer if isinstance(error, socket.timeout) else None) from error
         if not line.endswith(b"\n"):
             raise Busy("the server ended at the greeting")
         answer = json.loads(line)
@@ -480,11 +480,11 @@ class Connection:
         if answer is None:
             self.ended()
         if answer.num_rows != rows or not answer.schema.equals(ANSWER):
-            raise ImgvecError(f"imgvec: BUG: {answer.num_rows} answers {answer.schema} to {rows} images")
+            raise ImgvecError(f"imgvec: BUG: {answer.num_rows} answers to {rows} images: {answer.schema}")
         return pa.RecordBatch.from_arrays(answer.columns, schema=ANSWER)
 
     def ended(self):
-        """Raises for a server that ended its stream before it answered all: its last line says why."""
+        """Raises for a stream that ended too early: its last line says why."""
         with self.transport("receive features"):
             trailer = json.loads(self.file.readline() or b'{"code": "none", "error": "the server is gone"}')
         code, text = trailer.get("code"), trailer.get("error")
@@ -493,7 +493,7 @@ class Connection:
         raise Lost(text, death=code != "stopping")
 
     def end(self):
-        """Ends a connection on which all is answered, in good manner. What fails now hurts nobody."""
+        """Ends a connection on which all is answered. What fails now hurts nobody."""
         with contextlib.suppress(Lost), self.transport("end"):
             self.sock.settimeout(min(10, self.cfg.timeout))
             self.sock.sendall(END)
@@ -523,8 +523,6 @@ class Connection:
 class Piece:
     """A slice of an input column on its way. source: what it was cut from, start: its first row there."""
 
-    __slots__ = ("array", "size", "source", "start", "last", "sent", "deaths", "answer")
-
     def __init__(self, array, size, source, start, last):
         self.array, self.size, self.source, self.start, self.last = array, size, source, start, last
         self.sent, self.deaths = False, 0
@@ -553,7 +551,7 @@ def cut(column, source, cfg):
 
 
 class Session:
-    """One call's images on their way through servers that may die."""
+    """One call's images on their way through servers that may die. Used by one thread."""
 
     def __init__(self, cfg):
         self.cfg, self.task, self.place, self.connection = cfg, Task(), None, None
@@ -624,7 +622,7 @@ class Session:
             self.waited += time.monotonic() - start
 
     def mend(self, lost):
-        """After a server was lost: counts, kills it if it hangs, tries in quarantine what saw two deaths."""
+        """After a loss: counts, kills a server that hangs, tries in quarantine what saw two deaths."""
         peer = self.connection.peer if self.connection else None
         self.close()
         if lost.hung:
@@ -639,6 +637,7 @@ class Session:
         self.deaths += 1
         words = self.place.words()
         self.say(f"server lost, {self.deaths} in a row: {lost}")
+        gone(peer, 5)  # it closes our connection before its socket
         self.place.sweep()
         if self.deaths > self.cfg.respawns:
             raise ImgvecError(f"extract features ({self.task}): {self.deaths} servers died without an answer in between:"
@@ -658,16 +657,13 @@ class Session:
             print(f"imgvec: {self.task}: {text}", file=sys.stderr, flush=True)
 
     def summary(self):
-        ran = ", ".join(str(self.about.get(key)) for key in ("device", "provider", "precision"))
-        model = f"{self.about.get('model')} {self.about.get('sha256', '')[:12]} on {ran}" if self.about else "no server"
-        self.say(f"{self.rows} rows, {self.failed} failed, {self.waited:.1f} s waiting, {self.lost} servers lost: {model}")
+        ran = ", ".join(str(self.about.get(key))[:40] for key in ("model", "sha256", "device", "provider", "precision"))
+        self.say(f"{self.rows} rows, {self.failed} failed, {self.waited:.1f} s waiting, {self.lost} servers lost; {ran}")
 
 
 class Quarantine:
-    """Tries suspect pieces in children of their own (`imgvec stdio`), halved until the image that kills is found.
-
-    One at a time runs beside a server, for each child loads the model once more.
-    """
+    """Tries suspect pieces in children of their own (`imgvec stdio`), halved until the image that kills is found. One
+    at a time beside a server: each child loads the model once more."""
 
     def __init__(self, place, say):
         self.place, self.cfg, self.say = place, place.cfg, say
@@ -675,7 +671,7 @@ class Quarantine:
 
     def judge_all(self, pieces):
         """Gives every piece its answer."""
-        with locked(self.place.base + ".quarantine.lock", float("inf")):
+        with locked(self.place.log + ".lock", float("inf")):
             try:
                 for piece in pieces:
                     self.say(f"quarantine of {len(piece.array)} images that saw two servers die")
@@ -702,16 +698,13 @@ class Quarantine:
 
     def run(self, array):
         """(answer, None, None), or (None, how the child died, whether it hung)."""
-        for _ in range(2):
-            self.open()
-            try:
-                self.connection.send(array)
-                return self.connection.receive(len(array)), None, None
-            except Lost as lost:
-                hung = lost.hung
-            status, words = self.bury()
-            if len(array) > 1 or status not in (-signal.SIGKILL, -signal.SIGTERM):
-                break  # else somebody else may have killed it: one try more
+        self.open()
+        try:
+            self.connection.send(array)
+            return self.connection.receive(len(array)), None, None
+        except Lost as lost:
+            hung = lost.hung
+        status, words = self.bury()
         return None, f"{ending(status)}: {headline(words)}", hung or status == 70
 
     def open(self):
@@ -743,9 +736,8 @@ class Quarantine:
         status = self.child.poll()
         self.child.kill()
         self.child.wait()
-        with self.errors:
-            self.errors.seek(0)
-            return status, last_words(self.errors.read(4 << 20).decode(errors="replace"))
+        self.errors.seek(0)
+        return status, last_words(self.errors.read(4 << 20).decode(errors="replace"))
 
 
 def combine(answers):
@@ -753,14 +745,14 @@ def combine(answers):
     return answers[0] if len(answers) == 1 else pa.Table.from_batches(answers).combine_chunks().to_batches()[0]
 
 
-# --- what Spark and Python call -------------------------------------------------------------------------------------
+# --- what is called -------------------------------------------------------------------------------------------------
 
 def features_of(config, arrays, about=None):
     """For each array of images one batch {features, error, width, height} of the same length, in the same order.
 
-    config: a dict (see DEFAULTS). arrays: any iterable of Arrow arrays of binary or string values. Reads ahead as far
-    as the window goes. Raises ImgvecError. Closing the generator drops what is under way. about: a dict that gets what
-    the server says of itself.
+    config: a dict (see DEFAULTS). arrays: any iterable of Arrow arrays of binary or string values, read ahead as far as
+    the window goes. about: a dict that gets what the server says of itself. Raises ImgvecError; closing the generator
+    drops what is under way.
     """
     cfg, parts = settings(config), []
     session = Session(cfg)
@@ -805,7 +797,7 @@ def image_column(batch, cfg):
 
 
 def assemble(cfg, source, answer):
-    """The columns that Spark expects, which matches them by position: with the declared names and types."""
+    """The columns that Spark expects, in its order, with the declared names and types."""
     at = [source.schema.names.index(name) for name in cfg.keep]
     columns = [source.column(i) for i in at] + [answer.column(0)]
     fields = [source.schema.field(i) for i in at] + [pa.field(cfg.output, FEATURES)]
@@ -825,4 +817,4 @@ def fail_if_any(cfg, task, source, answer):
     if cfg.id_column in names:
         row = f"{cfg.id_column} = {source.column(names.index(cfg.id_column))[i].as_py()!r}"
     raise ImgvecError(f"extract features of {row} ({task}): {errors[i].as_py()}. To keep the job going, ask for onError="
-                      "'null' (no features, the reason in the error column) or 'drop'")
+                      "'null' (the reason stands in the error column) or 'drop'")

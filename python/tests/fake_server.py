@@ -12,6 +12,7 @@ its marks (count them with marks()), FAKE_PLAN a JSON object:
     hold: answers nothing before so many batches are there, then marks "excess" if more come in half a second
 """
 import contextlib
+import io
 import json
 import os
 import select
@@ -48,6 +49,28 @@ def planned(kind, number, otherwise="ok"):
 
 def flags():
     return dict(arg[2:].split("=", 1) for arg in sys.argv[2:] if "=" in arg)
+
+
+class Exact(io.RawIOBase):
+    """Reads what is asked for and not a byte more, so that select tells whether there is more."""
+
+    def __init__(self, sock):
+        self.sock = sock
+
+    def readable(self):
+        return True
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def readinto(self, target):
+        view, got = memoryview(target), 0
+        while got < len(view):
+            more = self.sock.recv_into(view[got:])
+            if not more:
+                break
+            got += more
+        return got
 
 
 class Server:
@@ -114,7 +137,7 @@ class Server:
         os.close(int(self.flags["lock-fd"]))
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=self.connection, args=(sock.makefile("rb"), sock.makefile("wb"), sock),
+            threading.Thread(target=self.connection, args=(Exact(sock), sock.makefile("wb"), sock),
                              daemon=True).start()
 
     def connection(self, source, sink, sock=None):

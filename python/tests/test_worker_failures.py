@@ -59,6 +59,12 @@ def test_many_crashing_images_are_no_reason_to_give_up(fake):
     check(go(fake, special), special)
 
 
+def test_nothing_but_crashing_images(fake):
+    """Children that find the culprit are progress too."""
+    out = run(fake.config(rows=1), table([b"CRASH"] * 4, 4))
+    assert out["features_error"].null_count == 0
+
+
 def test_first_and_last_image(fake):
     special = {0: b"CRASH", N - 1: b"CRASH"}
     check(go(fake, special), special)
@@ -91,14 +97,15 @@ def test_kill_of_the_server_in_mid_job(fake):
     assert fake.count("stdio") == 0
 
 
-def test_a_stopped_server_is_killed_after_the_time_out(fake):
+def test_a_stopped_server_is_killed_after_the_time_out(fake, capfd):
     def batches():
         for k, batch in enumerate(table(images({}), 16)):
             if k == 5:
                 os.kill(fake.pids()[-1], signal.SIGSTOP)
             yield batch
 
-    check(run(fake.config(keep=["path"], rows=16, window_batches=2, timeout=1), batches()))
+    check(run(fake.config(keep=["path"], rows=16, window_batches=2, timeout=1, quiet=False), batches()))
+    assert ", 1 servers lost" in capfd.readouterr().err
     assert fake.count("serve") == 2
     assert fake.count("stdio") == 0
     assert _worker.process(fake.pids()[0])[0] in (None, "Z")
@@ -131,6 +138,18 @@ def test_greetings_are_tried_again(fake):
 def test_a_silent_greeting_is_tried_again(fake):
     check(go(fake, {}, {"hello": ["silent"]}, timeout=1))
     assert fake.count("serve") == 1
+
+
+def test_a_command_that_can_not_run_here_says_why(fake):
+    """What the system's loader says goes to standard error only."""
+    with open(fake.binary, "w") as file:
+        file.write("#!/bin/sh\necho 'GLIBC_2.99 not found' >&2\nexit 1\n")
+    with pytest.raises(_worker.ImgvecError, match="status 1 before it was ready: GLIBC_2.99 not found"):
+        go(fake, {})
+    with open(fake.binary, "wb") as file:
+        file.write(b"\x7fELF of another machine")
+    with pytest.raises(_worker.ImgvecError, match="is it the command for this system"):
+        go(fake, {})
 
 
 def test_a_refusal_is_said(fake):
