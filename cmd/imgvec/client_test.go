@@ -31,7 +31,7 @@ func dial(t *testing.T, path string) (*client, serve.Reply) {
 	t.Helper()
 	conn, err := net.Dial("unix", path)
 	must(t, err)
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return greet(t, conn, conn)
 }
 

@@ -50,14 +50,16 @@ func (s *service) run(ctx context.Context, path string, lock *os.File) error {
 	if err := s.serveMetrics(); err != nil {
 		return err
 	}
-	if s.socket, err = listen(path); err != nil {
+	socket, err := listen(path)
+	if err != nil {
 		return err
 	}
+	s.socket.Store(socket)
 	s.stop.onTerm(func() { s.drain(ctx, "SIGTERM") })
 	go s.watchIdle(ctx)
 	served := make(chan error, 1)
-	go func() { served <- s.server.Serve(ctx, s.socket) }()
-	s.ready(lock)
+	go func() { served <- s.server.Serve(ctx, socket) }()
+	s.ready(socket.path, lock)
 	if err := <-served; err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (s *service) run(ctx context.Context, path string, lock *os.File) error {
 
 // ready says that clients may come. That nobody reads it is no error: whoever started the server may be gone, and others
 // wait for the lock.
-func (s *service) ready(lock *os.File) {
+func (s *service) ready(path string, lock *os.File) {
 	line, err := json.Marshal(s.server.About())
 	if err != nil {
 		panic("imgvec: BUG: " + err.Error())
@@ -78,7 +80,7 @@ func (s *service) ready(lock *os.File) {
 	if lock != nil {
 		lock.Close()
 	}
-	s.log.Info("ready", "socket", s.socket.path)
+	s.log.Info("ready", "socket", path)
 }
 
 // watchIdle ends a server that nobody has used for a while.

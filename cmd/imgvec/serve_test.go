@@ -207,7 +207,7 @@ func waitForRows(t *testing.T, path string) {
 		must(t, err)
 		text, err := io.ReadAll(conn)
 		must(t, err)
-		conn.Close()
+		must(t, conn.Close())
 		if regexp.MustCompile(`\nimgvec_queued_rows [1-9]`).Match(text) {
 			return
 		}
@@ -227,12 +227,28 @@ func TestServeEndsAtOnceBySignals(t *testing.T) {
 	}
 }
 
+// TestServeLeavesNothingWhenForced: the second signal waits for nothing.
+func TestServeLeavesNothingWhenForced(t *testing.T) {
+	s := launch(t, faultyBinary(t), nil).ready(t)
+	c, _ := dial(t, s.path)
+	c.send([]byte("IMGVEC-FAULT-SLEEP:600000"))
+	waitForRows(t, s.path)
+	must(t, s.Process.Signal(syscall.SIGINT))
+	must(t, s.Process.Signal(syscall.SIGHUP))
+	<-s.read
+	_ = s.Wait()
+	if code := s.ProcessState.ExitCode(); code != 129 && code != 130 {
+		t.Errorf("exit status %d", code)
+	}
+	s.leaves(t)
+}
+
 func TestServeTakesTheNameOfADeadServer(t *testing.T) {
 	s := launch(t, binary, nil)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"})
 	must(t, err)
 	l.SetUnlinkOnClose(false)
-	l.Close()
+	must(t, l.Close())
 	s.ready(t)
 	if _, reply := dial(t, s.path); !reply.OK {
 		t.Errorf("refused: %+v", reply)

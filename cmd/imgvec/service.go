@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/imgvec/imgvec/executor"
@@ -24,7 +25,7 @@ type service struct {
 	out    *os.File // standard output; the process's own has become standard error
 	words  *lastWords
 	log    *slog.Logger
-	socket *socket // nil before READY, and in stdio
+	socket atomic.Pointer[socket] // nil before READY, and in stdio; a signal may come at any time
 	ex     *executor.Executor
 	server *serve.Server
 
@@ -111,9 +112,7 @@ func (s *service) watchOwner(ctx context.Context) {
 func (s *service) drain(ctx context.Context, why string) {
 	s.ending.Do(func() {
 		s.log.Info(why + ": answering what was read, then ending")
-		if s.socket != nil {
-			s.socket.remove()
-		}
+		s.socket.Load().remove()
 		ctx, cancel := context.WithTimeout(ctx, s.flags.drain)
 		defer cancel()
 		err := s.server.Drain(ctx)
@@ -145,9 +144,7 @@ func (s *service) serveMetrics() error {
 
 // end closes what is open, in a bounded time: the process ends with it. It returns how the service ended.
 func (s *service) end(err error) error {
-	if s.socket != nil {
-		s.socket.remove()
-	}
+	s.socket.Load().remove()
 	if !errors.Is(err, serve.ErrStalled) {
 		done := make(chan struct{})
 		go func() { s.close(); close(done) }()
@@ -183,8 +180,6 @@ func (s *service) close() {
 
 // tidy removes the files of a server that ends cleanly.
 func (s *service) tidy() {
-	if s.socket != nil {
-		s.socket.remove()
-	}
+	s.socket.Load().remove()
 	s.words.remove()
 }

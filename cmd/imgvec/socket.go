@@ -54,8 +54,7 @@ func listen(path string) (*socket, error) {
 	s := &socket{Listener: l, path: path}
 	if err := s.publish(temp); err != nil {
 		os.Remove(temp)
-		l.Close()
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+		return nil, fmt.Errorf("listen on %s: %w", path, errors.Join(err, l.Close()))
 	}
 	return s, nil
 }
@@ -85,14 +84,17 @@ func vacant(path string) error {
 	const answers = time.Second
 	conn, err := net.DialTimeout("unix", path, answers)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // nobody answers: that is what is wanted
 	}
-	conn.Close()
-	return fmt.Errorf("listen on %s: a server answers there already: use it, end it (SIGTERM), or choose another name", path)
+	err = fmt.Errorf("listen on %s: a server answers there already: use it, end it (SIGTERM), or choose another name", path)
+	return errors.Join(err, conn.Close())
 }
 
 // remove takes the socket out of the way, unless another has its name by now. Connections go on.
 func (s *socket) remove() {
+	if s == nil {
+		return
+	}
 	s.once.Do(func() {
 		if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.file) {
 			os.Remove(s.path)

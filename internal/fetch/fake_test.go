@@ -14,7 +14,9 @@ import (
 
 // TestMain takes away the Python that a person may have named: the tests bring their own.
 func TestMain(m *testing.M) {
-	os.Unsetenv(pythonVariable)
+	if err := os.Unsetenv(pythonVariable); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
