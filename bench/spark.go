@@ -18,7 +18,12 @@ type sparkOptions struct {
 	articleRows  int
 	batchRows    int
 	master, conf string
+	limit        time.Duration
 }
+
+// sparkConf is what docs/spark.md advises for files: some hundred photos in a task, some megabytes in a batch. By default, tasks
+// have 31 of our photos, and batches are the whole task.
+const sparkConf = "spark.sql.files.openCostInBytes=131072 spark.sql.execution.arrow.maxRecordsPerBatch=64"
 
 // tinyModel is the name of a model that takes next to no time; see tinyFolder.
 const tinyModel = "tiny"
@@ -29,13 +34,14 @@ func parseSpark(args []string) (sparkOptions, error) {
 	f.StringVar(&o.photos, "photos", defaultPhotos(), "folder of JPEG photos")
 	f.StringVar(&o.data, "data", "data", "folder for the copies of the photos that Spark reads; most are links to one file")
 	f.IntVar(&o.images, "rows", 6000, "rows a round; the photos are repeated to that number")
-	f.IntVar(&o.parquetRows, "parquet-rows", 2000, "rows a round for the contender that writes Parquet")
+	f.IntVar(&o.parquetRows, "parquet-rows", 1000, "rows a round for the contender that writes Parquet")
 	f.IntVar(&o.articleRows, "article-rows", 400, "rows a round for the plain UDF")
-	f.IntVar(&o.batchRows, "batch-rows", 800, "rows a round for predict_batch_udf")
+	f.IntVar(&o.batchRows, "batch-rows", 400, "rows a round for predict_batch_udf")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds")
 	f.StringVar(&o.model, "model", "resnet50-random", "imgvec's model; tiny is one that takes no time, so that what is left is all but the model")
 	f.StringVar(&o.master, "master", "local[2]", "Spark's master")
-	f.StringVar(&o.conf, "conf", "", "settings of Spark as KEY=VALUE, with blanks between")
+	f.StringVar(&o.conf, "conf", sparkConf, "settings of Spark for all contenders, as KEY=VALUE with blanks between")
+	f.DurationVar(&o.limit, "for", 0, "begin no round after this `time`; 0 is no limit")
 	f.StringVar(&o.python, "python", ".venv/bin/python", "Python with the packages of requirements.txt and requirements-spark.txt")
 	f.StringVar(&o.imgvec, "imgvec", "../imgvec", "the built command")
 	f.StringVar(&o.results, "results", "results", "folder for the results; empty writes none")
@@ -66,20 +72,40 @@ func compareSpark(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if err := sparkRounds(ctx, &o, all); err != nil {
+		return err
+	}
+	return reportSpark(os.Stdout, o, all)
+}
+
+// sparkRounds runs the rounds. One that is interrupted is dropped: those before it count, if there are any.
+func sparkRounds(ctx context.Context, o *sparkOptions, all []*sparkContender) error {
+	start := time.Now()
 	for round := range o.rounds {
+		if round > 0 && o.limit > 0 && time.Since(start) > o.limit {
+			o.rounds = round
+			return nil
+		}
 		for _, c := range all {
 			if c.skipped != "" {
 				continue
 			}
 			r, err := c.round()
-			if err != nil {
-				return fmt.Errorf("%s: round %d: %w", c.name, round+1, err)
+			if ctx.Err() != nil && round > 0 {
+				o.rounds = round
+				for _, c := range all {
+					c.keep(round)
+				}
+				return nil
 			}
-			fmt.Fprintf(os.Stderr, "round %d  %-20s %8.1f rows/s  %7.3f ms CPU a row  others %.0f %%, load %.1f\n",
+			if err != nil {
+				return fmt.Errorf("%s: round %d: %w (%s says more)", c.name, round+1, err, c.log)
+			}
+			fmt.Fprintf(os.Stderr, "round %d  %-24s %8.1f rows/s  %7.3f ms CPU a row  others %.0f %%, load %.1f\n",
 				round+1, c.name, r.rate(), r.cpuMillis(), 100*r.OthersShare, r.Load)
 		}
 	}
-	return reportSpark(os.Stdout, o, all)
+	return nil
 }
 
 // The contenders' names in `bench spark`. The report relates them to each other.

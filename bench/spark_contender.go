@@ -77,6 +77,11 @@ func (c *sparkContender) round() (sparkRound, error) {
 	return r, nil
 }
 
+// keep drops all but the first n rounds.
+func (c *sparkContender) keep(n int) {
+	c.rounds, c.contender.rounds = c.rounds[:min(n, len(c.rounds))], c.contender.rounds[:min(n, len(c.contender.rounds))]
+}
+
 func (c *sparkContender) order(word string, answer any) error {
 	if _, err := io.WriteString(c.in, word+"\n"); err != nil {
 		return err
