@@ -17,6 +17,9 @@ FILES = {"spark.sql.files.maxPartitionBytes": str(4 << 20), "spark.sql.files.ope
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "2"}
 HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
+# JVMs that live for a minute: compiling well costs more than it brings, and so do collectors that run beside the program.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
+
 # An address list as Spark's discovery scripts print it.
 DISCOVERY = '#!/bin/sh\necho \'{"name": "gpu", "addresses": ["0", "1"]}\'\n'
 
@@ -63,6 +66,7 @@ class Session:
         self.sockets = os.path.join(self.folder, "s")
         os.mkdir(self.sockets, 0o700)
         conf = {**FILES, **QUIET, **HERE, "spark.local.dir": os.path.join(self.folder, "local"), **(conf or {})}
+        conf["spark.executor.extraJavaOptions"] = JAVA
         conf["spark.sql.warehouse.dir"] = os.path.join(self.folder, "warehouse")
         self.spark = self._start(conf, {**self._environment(), **(env or {})})
 
@@ -73,7 +77,7 @@ class Session:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "PYSPARK_SUBMIT_ARGS": "--driver-memory 900m pyspark-shell",
+            "PYSPARK_SUBMIT_ARGS": f"--driver-memory 900m --driver-java-options '{JAVA}' pyspark-shell",
         }
         if self.master.startswith("local-cluster"):
             env["SPARK_HOME"] = home_of_links(self.folder)

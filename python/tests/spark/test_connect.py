@@ -11,6 +11,7 @@ import images
 import procs
 import pytest
 from conftest import HERE, ROOT
+from sessions import JAVA
 
 pytestmark = pytest.mark.spark4
 
@@ -27,6 +28,7 @@ def report(faults, home, photos, tmp_path_factory):
     os.mkdir(sockets, 0o700)
     job = {"binary": faults, "home": home, "quick": quick, "slow": slow, "sockets": sockets, "local": place, "mark": uuid.uuid4().hex}
     env = {**os.environ, procs.MARK: job["mark"], "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    env["PYSPARK_SUBMIT_ARGS"] = f"--driver-java-options '{JAVA}' pyspark-shell"
     env["IMGVEC_PYTHON_PACKAGE"] = os.path.join(ROOT, "python")
     env.pop("PYTHONPATH", None)
     command = [sys.executable, os.path.join(HERE, "connect_script.py"), json.dumps(job)]
