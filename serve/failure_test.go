@@ -400,6 +400,30 @@ func TestSlowAnswerIsNoIdleClient(t *testing.T) {
 	c.check([]byte("more"))
 }
 
+// TestIdle has a server that was idle for an hour: features asked for end that, a question does not.
+func TestIdle(t *testing.T) {
+	s := start(t, newFake(t), Config{})
+	s.mu.Lock()
+	s.used = time.Now().Add(-time.Hour)
+	s.mu.Unlock()
+	through := func(h Hello) {
+		c := s.dial(t).open(h)
+		if s.Idle() != 0 && h.Request == RequestExtract {
+			t.Error("idle with a connection open")
+		}
+		c.conn.Close()
+		eventually(t, "it is through", func() bool { return s.Idle() > 0 })
+	}
+	through(Hello{Protocol: Protocol, Request: RequestAbout})
+	if idle := s.Idle(); idle < time.Hour {
+		t.Errorf("idle for %v after a question", idle)
+	}
+	through(hello())
+	if idle := s.Idle(); idle > time.Hour/2 {
+		t.Errorf("idle for %v after a job", idle)
+	}
+}
+
 // TestHundreds opens and drops connections in all states, at once and after each other.
 func TestHundreds(t *testing.T) {
 	f := newFake(t)
