@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,8 +28,11 @@ func serveSpark(ctx context.Context, imgvec, folder, model string) error {
 	}
 	defer os.RemoveAll(work)
 	photos, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil || len(photos) == 0 {
-		return fmt.Errorf("no photos in %s: %v", folder, err)
+	if err != nil {
+		return err
+	}
+	if len(photos) == 0 {
+		return errors.New("no photos in " + folder)
 	}
 	p := &commandPeer{imgvec: imgvec, folder: folder, model: model, work: work, some: photos[0]}
 	if _, err := p.extract(ctx, p.some); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,5 +113,36 @@ func TestTheCommandsStartIsNotCounted(t *testing.T) {
 	r.count(meter{at: time.Unix(0, 0), busy: 1}, meter{at: time.Unix(10, 0), busy: 6, parts: map[string]float64{"imgvec": 4}})
 	if r.CPUSeconds != 2 || r.Parts["imgvec"] != 2 || r.OthersShare <= 0 {
 		t.Errorf("round %+v", r)
+	}
+}
+
+// TestAnInterruptedRoundIsDropped: those before it count.
+func TestAnInterruptedRoundIsDropped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stuck := filepath.Join(t.TempDir(), "stuck")
+	script := `echo '{"ready": true}'
+while read -r line; do
+if [ "$line" = warm ]; then echo '{"ok": true}'
+elif [ -e ` + stuck + ` ]; then exec sleep 600
+else : > ` + stuck + `; echo '{"images": 10, "seconds": 1}'; fi
+done`
+	quick := fakeSpark(t, sparkExtract, "1")
+	slow := &sparkContender{contender: &contender{name: sparkFeaturize, command: []string{"/bin/sh", "-c", script}, session: true}}
+	all := []*sparkContender{quick, slow}
+	for _, c := range all {
+		defer c.stop()
+		if err := c.begin(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.AfterFunc(2*time.Second, cancel) // in the second round of slow, or in its first on a very slow machine
+	o := sparkOptions{options: options{rounds: 3}}
+	err := sparkRounds(ctx, &o, all)
+	if len(slow.rounds) == 0 {
+		t.Skip("the machine is too slow")
+	}
+	if err != nil || o.rounds != 1 || len(quick.rounds) != 1 || len(slow.rounds) != 1 {
+		t.Errorf("%v, %d rounds, %d and %d", err, o.rounds, len(quick.rounds), len(slow.rounds))
 	}
 }
