@@ -5,6 +5,7 @@ IMGVEC_HOME (libraries and models, else third_party), IMGVEC_REQUIRE (with "spar
 (what the product's deadlines are multiplied by on small machines).
 """
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -14,9 +15,10 @@ import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 HERE = os.path.dirname(os.path.abspath(__file__))
-for _folder in (HERE, os.path.join(ROOT, "python")):
-    if _folder not in sys.path:
-        sys.path.insert(0, _folder)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
+if importlib.util.find_spec("imgvec") is None:  # else it is installed, as `make test-spark` has it
+    sys.path.insert(0, os.path.join(ROOT, "python"))
 
 import images  # noqa: E402
 import procs  # noqa: E402

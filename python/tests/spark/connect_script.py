@@ -9,7 +9,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.environ["IMGVEC_PYTHON_PACKAGE"])
+sys.path.insert(0, os.environ["IMGVEC_PYTHON_PACKAGE"])  # where the test itself has it from
 
 import procs  # noqa: E402
 

@@ -10,8 +10,10 @@ import uuid
 import images
 import procs
 import pytest
-from conftest import HERE, ROOT
+from conftest import HERE
 from sessions import JAVA
+
+import imgvec
 
 pytestmark = pytest.mark.spark4
 
@@ -29,7 +31,7 @@ def report(faults, home, photos, tmp_path_factory):
     job = {"binary": faults, "home": home, "quick": quick, "slow": slow, "sockets": sockets, "local": place, "mark": uuid.uuid4().hex}
     env = {**os.environ, procs.MARK: job["mark"], "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     env["PYSPARK_SUBMIT_ARGS"] = f"--driver-java-options '{JAVA}' pyspark-shell"
-    env["IMGVEC_PYTHON_PACKAGE"] = os.path.join(ROOT, "python")
+    env["IMGVEC_PYTHON_PACKAGE"] = os.path.dirname(os.path.dirname(imgvec.__file__))
     env.pop("PYTHONPATH", None)
     command = [sys.executable, os.path.join(HERE, "connect_script.py"), json.dumps(job)]
     run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
