@@ -80,21 +80,39 @@ def _batches(conf):
     """Batches from the JVM: by rows alone on Spark 3.5, by bytes too from 4.0 on."""
     rows, size = conf.number(_ROWS, "10000"), conf.size(_BYTES, "-1")
     if 0 < rows < 32:
-        yield Finding(_ROWS, f"{rows:.0f}", "batches of so few images cost more than they carry", f'spark.conf.set("{_ROWS}", "256")')
+        yield Finding(
+            _ROWS,
+            f"{rows:.0f}",
+            "batches of so few images cost more than they carry",
+            f'spark.conf.set("{_ROWS}", "256")',
+        )
     if 0 < rows <= _MOST_ROWS:
         return
     if conf.version < (4, 0):
-        problem = "a batch is counted in rows alone, so a whole partition of images can be one batch: in memory twice for each task, and an error beyond 2 GiB"
+        problem = (
+            "a batch is counted in rows alone, so a whole partition of images can be one batch: "
+            "in memory twice for each task, and an error beyond 2 GiB"
+        )
         yield Finding(_ROWS, f"{rows:.0f}", problem, f'spark.conf.set("{_ROWS}", "256")')
     elif not 0 < size <= _MOST_BYTES:
         value = conf.text(_BYTES, "not set")
-        yield Finding(_BYTES, value, "each task holds a batch of so many bytes, twice", f'spark.conf.set("{_BYTES}", "{64 << 20}")')
+        yield Finding(
+            _BYTES,
+            value,
+            "each task holds a batch of so many bytes, twice",
+            f'spark.conf.set("{_BYTES}", "{64 << 20}")',
+        )
 
 
 def _reuse(conf):
     key = "spark.python.worker.reuse"
     if not conf.is_true(key, "true"):
-        yield Finding(key, "false", "each task starts a Python process and imports pyarrow anew", f"Leave {key} at its default, true")
+        yield Finding(
+            key,
+            "false",
+            "each task starts a Python process and imports pyarrow anew",
+            f"Leave {key} at its default, true",
+        )
 
 
 def _tiny_tasks(conf):
@@ -102,14 +120,18 @@ def _tiny_tasks(conf):
     cost, whole = conf.size(key, "4MB"), conf.size("spark.sql.files.maxPartitionBytes", "128MB")
     files = whole / (cost + (100 << 10))
     if files < 100 and cost >= 1 << 20:
-        problem = f"a task gets at most {files:.0f} photos of 100 KB when they are read as files, so tasks are many and tiny"
+        problem = (
+            f"a task gets at most {files:.0f} photos of 100 KB when they are read as files, so tasks are many and tiny"
+        )
         yield Finding(key, conf.text(key, "4MB"), problem, f'spark.conf.set("{key}", "131072")')
 
 
 def _attempts(conf):
     if _pyspark.is_local(conf.master) and "," not in conf.master:
         cores = "*" if "*" in conf.master else _pyspark.local_cores(conf.master)
-        problem = "local mode gives a task one attempt, whatever spark.task.maxFailures says, so one failed task fails the job"
+        problem = (
+            "local mode gives a task one attempt, whatever spark.task.maxFailures says: a failed task fails the job"
+        )
         yield Finding("spark.master", conf.master, problem, f'Build the session with .master("local[{cores},4]")')
 
 
@@ -118,8 +140,15 @@ _TASK_GPUS, _EXECUTOR_GPUS = "spark.task.resource.gpu.amount", "spark.executor.r
 
 def _local_gpus(conf):
     if _pyspark.is_local(conf.master) and conf.number(_TASK_GPUS, "0") > 0:
-        problem = "local mode has no GPU scheduling: with these settings no task ever starts, and the job waits for ever"
-        yield Finding(_TASK_GPUS, conf.text(_TASK_GPUS), problem, f"Leave out {_TASK_GPUS} and {_EXECUTOR_GPUS}: in local mode every GPU that works is used without them")
+        problem = (
+            "local mode has no GPU scheduling: with these settings no task ever starts, and the job waits for ever"
+        )
+        yield Finding(
+            _TASK_GPUS,
+            conf.text(_TASK_GPUS),
+            problem,
+            f"Leave out {_TASK_GPUS} and {_EXECUTOR_GPUS}: in local mode every GPU that works is used without them",
+        )
 
 
 def _idle_cores(conf):
@@ -131,7 +160,10 @@ def _idle_cores(conf):
     tasks = cores // int(conf.number("spark.task.cpus", "1"))
     if slots < tasks:
         share = _sizes.gpu_share(tasks, int(gpus))
-        problem = f"only {slots:.0f} of {tasks} tasks fit on an executor at the same time; its tasks share one loaded model, so none needs a GPU for itself"
+        problem = (
+            f"only {slots:.0f} of {tasks} tasks fit on an executor at the same time; "
+            "they share one loaded model, so none needs a GPU for itself"
+        )
         yield Finding(_TASK_GPUS, conf.text(_TASK_GPUS), problem, f"Set {_TASK_GPUS}={share} when the session starts")
 
 
@@ -142,8 +174,13 @@ def _address_space(conf):
     key = "spark.executor.pyspark.memory"
     size = conf.size(key, "0", 1 << 20) / max(conf.number("spark.executor.cores", "1"), 1)
     if 0 < size < _LEAST_ADDRESS_SPACE:
-        problem = f"it limits the address space of each Python worker and of all that it starts to {size / (1 << 30):.1f} GiB, less than the server needs to start"
-        yield Finding(key, conf.text(key), problem, "Leave it out, and count the server's memory in spark.executor.memoryOverhead")
+        problem = (
+            "it limits the address space of each Python worker and of all that it starts "
+            f"to {size / (1 << 30):.1f} GiB, less than the server needs to start"
+        )
+        yield Finding(
+            key, conf.text(key), problem, "Leave it out, and count the server's memory in spark.executor.memoryOverhead"
+        )
 
 
 def _executors_that_come_and_go(conf):
@@ -161,7 +198,10 @@ def _overhead(conf):
     factor = conf.number("spark.executor.memoryOverheadFactor", "0.4" if conf.master.startswith("k8s") else "0.1")
     room = conf.size(key, str(max(int(heap * factor), 384 << 20)) + "b", 1 << 20)
     if room < 2 << 30:
-        problem = f"Python workers and the server share {room / (1 << 30):.1f} GiB beside the JVM's heap, and a container that takes more is killed"
+        problem = (
+            f"Python workers and the server share {room / (1 << 30):.1f} GiB beside the JVM's heap, "
+            "and a container that takes more is killed"
+        )
         yield Finding(key, conf.text(key, "not set"), problem, f"Set {key}=3g when the session starts")
 
 

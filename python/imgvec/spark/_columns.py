@@ -12,7 +12,7 @@ def quoted(name):
     return "`" + name.replace("`", "``") + "`"
 
 
-# Types that no Spark up to 4.3 sends through Arrow. What it does not know fails on the executors, with no column's name.
+# Types that no Spark up to 4.3 sends through Arrow; it would say so without the column's name.
 _NOT_ARROW = ("CalendarIntervalType", "YearMonthIntervalType")
 
 
@@ -21,7 +21,9 @@ def schema_of(df):
     try:
         return df.schema
     except ValueError as e:
-        raise TypeError(f"featurize: read the columns' types: {e}; drop such a column first or cast it to string") from e
+        raise TypeError(
+            f"featurize: read the columns' types: {e}; drop such a column first or cast it to string"
+        ) from e
 
 
 def refuse_types(fields):
@@ -29,7 +31,10 @@ def refuse_types(fields):
     for f in fields:
         problem = _problem(f.dataType, f.nullable)
         if problem:
-            raise TypeError(f"featurize: column {f.name} has {problem}, which Spark can't hand to Python through Arrow: drop it first or cast it to string")
+            raise TypeError(
+                f"featurize: column {f.name} has {problem}, which Spark can't hand to Python through Arrow: "
+                "drop it first or cast it to string"
+            )
 
 
 def _problem(kind, nullable):
@@ -83,7 +88,9 @@ class Names:
         seen = set()
         for f in schema.fields:
             if self.key(f.name) in seen:
-                raise ValueError(f"featurize: the DataFrame has more than one column {f.name}: rename or drop one of them first")
+                raise ValueError(
+                    f"featurize: the DataFrame has more than one column {f.name}: rename or drop one of them first"
+                )
             seen.add(self.key(f.name))
 
 
@@ -93,19 +100,23 @@ def input_field(schema, names, name):
     if field is None:
         raise ValueError(_no_column(schema, names, name))
     if _is_image_struct(field.dataType):
-        raise TypeError(f"featurize: inputCol {name} is a struct of raw pixels of Spark's image source, not encoded images: {_BINARY_FILE}")
+        raise TypeError(
+            f"featurize: inputCol {name} is a struct of raw pixels of Spark's image source, not encoded images: "
+            + _BINARY_FILE
+        )
     input_kind(field)
     return field
 
 
 def input_kind(field):
-    """"binary" for a column of encoded images, "path" for one of paths. Raises TypeError for any other type."""
+    """ "binary" for a column of encoded images, "path" for one of paths. Raises TypeError for any other type."""
     if isinstance(field.dataType, T.BinaryType):
         return "binary"
     if isinstance(field.dataType, T.StringType):
         return "path"
     raise TypeError(
-        f"featurize: inputCol {field.name} is {field.dataType.simpleString()}, not binary (encoded images) or string (paths of files): {_BINARY_FILE}"
+        f"featurize: inputCol {field.name} is {field.dataType.simpleString()}, not binary (encoded images) "
+        f"or string (paths of files): {_BINARY_FILE}"
     )
 
 
@@ -117,7 +128,8 @@ def _no_column(schema, names, name):
         return f"featurize: no column {name}; there are: {there}. Name the one with the images: inputCol=..."
     if _is_image_struct(parent.dataType):
         return f"featurize: {name} holds raw pixels of Spark's image source, not encoded images: {_BINARY_FILE}"
-    return f"featurize: inputCol {name} lies within the column {parent.name}: give it a name first, df.withColumn({rest.split('.')[-1]!r}, df[{name!r}])"
+    remedy = f"df.withColumn({rest.split('.')[-1]!r}, df[{name!r}])"
+    return f"featurize: inputCol {name} lies within the column {parent.name}: give it a name first, {remedy}"
 
 
 def _is_image_struct(kind):

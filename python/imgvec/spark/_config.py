@@ -73,7 +73,17 @@ def worker_config(options, *, on_error="null", tuning=None, **rest):
     if on_error not in _ON_ERROR:
         raise ValueError(f'featurize: onError is {on_error!r}, not "null", "fail" or "drop"')
     config = {"v": 1, "package": package_version(), "options": options, "on_error": on_error}
-    config.update({"model_sha256": None, "keep": [], "error": None, "id_column": None, "cores": None, "binary": None, "home": None})
+    config.update(
+        {
+            "model_sha256": None,
+            "keep": [],
+            "error": None,
+            "id_column": None,
+            "cores": None,
+            "binary": None,
+            "home": None,
+        }
+    )
     config.update(_tuned(tuning or {}))
     config.update(rest)
     return config

@@ -34,19 +34,25 @@ def featurize(
     """Returns df with the features of its images.
 
     inputCol is a column of encoded images (binary) or of paths that every executor can open (string). Every other
-    column is kept, in order; the input column is dropped unless keepInput, since it is the big one. Added are outputCol,
-    array<float>, and errorCol, string (None: no such column). One of the two is null in each row.
+    column is kept, in order; the input column is dropped unless keepInput, since it is the big one. Added are
+    outputCol, array<float>, and errorCol, string (None: no such column). One of the two is null in each row.
 
     model is a name, a folder or an .onnx file, as the command takes it; modelSha256 makes sure of its bytes.
     onError says what an image that can't be decoded does: "null" (no features, and the reason in errorCol), "drop" its
     row, or "fail" the job. device is where the model runs: "auto" is the GPU that Spark gave to the task, where it did.
     exif is "apply" or "ignore"; options holds further flags of `imgvec serve`, such as {"max-pixels": 50000000}.
 
-    cores is how many cores an executor has (default: from the session, or what the executor says). binary is the path of the
-    command on the executors and home its folder of libraries and models, where they are not found by themselves. tuning
-    changes the sizes and times of _config.py. profile is a ResourceProfile for this stage alone (Spark 4.0 and newer).
+    cores is how many cores an executor has (default: from the session, or what the executor says). binary is the path
+    of the command on the executors and home its folder of libraries and models, where they are not found by themselves.
+    tuning changes the sizes and times of imgvec/_worker.py that _config.py names. profile is a ResourceProfile for this
+    stage alone (Spark 4.0 and newer).
 
-    Nothing runs before an action does. What will be used is in the metadata of outputCol under "imgvec".
+    Nothing runs before an action does. What will be used is in the metadata of outputCol under "imgvec". Rows that
+    failed run again like this, where path tells the rows apart:
+
+        failed = out.where("features_error IS NOT NULL").select("path")
+        again = featurize(df.join(failed, "path"), options={"max-pixels": 500000000})
+        whole = out.where("features_error IS NULL").unionByName(again)
     """
     plan = _Plan(df, inputCol, outputCol, errorCol, keepInput)
     flags = _config.flags(model, device, precision, normalize, exif, options)
@@ -61,9 +67,33 @@ def featurize(
         **plan.config(),
     )
     schema = plan.schema({"imgvec": {"package": config["package"], "model_sha256": modelSha256, **flags}})
-    _log.info("imgvec %s: column %s to %s with %s, cores %s", config["package"], plan.input.name, outputCol, flags, config["cores"])
-    more = {} if profile is None else {"profile": profile}
-    return plan.renamed(df.select(*plan.selected()).mapInArrow(_ship.map_closure(config), schema, **more))
+    _log.info(
+        "imgvec %s: column %s to %s with %s, cores %s",
+        config["package"],
+        plan.input.name,
+        outputCol,
+        flags,
+        config["cores"],
+    )
+    return plan.renamed(_mapped(df.select(*plan.selected()), _ship.map_closure(config), schema, profile))
+
+
+def _mapped(df, closure, schema, profile):
+    """df through the closure."""
+    if profile is None:
+        more = {}
+    elif _pyspark.version_of(df.sparkSession.version) >= (4, 0):
+        more = {"profile": profile}
+    else:
+        raise ValueError(
+            "featurize: profile needs Spark 4.0 or newer: leave it out, and ask for GPUs in the session's settings"
+        )
+    try:
+        return df.mapInArrow(closure, schema, **more)
+    except ImportError as e:
+        raise ImportError(
+            f"featurize: Spark's mapInArrow wants packages on the driver, though nothing here uses them: {e}"
+        ) from e
 
 
 class _Plan:
@@ -88,7 +118,9 @@ class _Plan:
             if not isinstance(name, str) or name == "":
                 raise ValueError(f"featurize: {argument} is {name!r}, not the name of a column")
             if names.key(name) in there:
-                raise ValueError(f"featurize: {argument} {name} is there already: drop that column first or choose another name")
+                raise ValueError(
+                    f"featurize: {argument} {name} is there already: drop that column first or choose another name"
+                )
             there.add(names.key(name))
 
     def selected(self):
@@ -105,8 +137,14 @@ class _Plan:
             "keep": kept,
             "output": self.output,
             "error": self.error,
-            "id_column": "path" if "path" in kept else None,
+            "id_column": self._names_rows(kept),
         }
+
+    def _names_rows(self, kept):
+        """The column that tells rows apart in messages: the images' own paths, or binaryFile's."""
+        if _columns.input_kind(self.input) == "path":
+            return self.wire[self.input.name]
+        return "path" if "path" in kept else None
 
     def schema(self, metadata):
         """The declared output, with metadata on the features' field."""

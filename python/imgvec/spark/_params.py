@@ -21,7 +21,9 @@ class ImageFeaturizerParams(Params):
     errorCol = _param("errorCol", "column for the reason why a row has no features; empty for none")
     onError = _param("onError", "what an image that can't be decoded does: null, drop or fail")
     keepInput = _param("keepInput", "whether the input column stays", TypeConverters.toBoolean)
-    vectorOutput = _param("vectorOutput", "whether the output is a vector rather than array<float>", TypeConverters.toBoolean)
+    vectorOutput = _param(
+        "vectorOutput", "whether the output is a vector rather than array<float>", TypeConverters.toBoolean
+    )
     device = _param("device", "where the model runs: auto, cpu, cuda")
     precision = _param("precision", "arithmetic of the model: auto, fp32, bf16, fp16, int8")
     normalize = _param("normalize", "whether vectors are scaled to length 1", TypeConverters.toBoolean)

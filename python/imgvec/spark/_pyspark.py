@@ -10,9 +10,13 @@ def require_pyspark():
     try:
         import pyspark
     except ImportError as e:
-        raise ImportError("imgvec.spark needs pyspark 3.5 or newer, which is not installed: pip install 'pyspark>=3.5' pyarrow") from e
+        raise ImportError(
+            "imgvec.spark needs pyspark 3.5 or newer, which is not installed: pip install 'pyspark>=3.5' pyarrow"
+        ) from e
     if version_of(pyspark.__version__) < _OLDEST:
-        raise ImportError(f"imgvec.spark needs pyspark 3.5 or newer, not {pyspark.__version__}: pip install 'pyspark>=3.5'")
+        raise ImportError(
+            f"imgvec.spark needs pyspark 3.5 or newer, not {pyspark.__version__}: pip install 'pyspark>=3.5'"
+        )
 
 
 def version_of(text):
@@ -21,7 +25,7 @@ def version_of(text):
 
 
 def setting(session, key, default=None):
-    """The session's value of a setting, or Spark's own default, or default where it has none or does not let it be read.
+    """The session's value of a setting, or Spark's own, or default where there is none or it may not be read.
 
     Shared and serverless clusters refuse to show some settings, each with an exception of its own; a setting that
     can't be read is no reason to fail, since everything here works without it.
@@ -56,7 +60,7 @@ def executor_cores(session):
 
 
 def local_cores(master):
-    """The cores of a local master: 2 of local[2,4], 4 of local-cluster[2,4,1024]; None of local[*] and of real clusters."""
+    """The cores of a local master: 2 of local[2,4], 4 of local-cluster[2,4,1024]; None of local[*] and of clusters."""
     if master == "local":
         return 1
     found = re.match(r"local\[(\d+)[,\]]", master) or re.match(r"local-cluster\[\s*\d+\s*,\s*(\d+)", master)

@@ -36,8 +36,16 @@ def recommended_conf(*, cores=None, gpus=0, discoveryScript=None, version=None):
     out = Settings()
     _reading(out, known)
     out.add("spark.python.worker.reuse", "true", "a Python process serves many tasks")
-    out.add("spark.dynamicAllocation.executorIdleTimeout", "10min", "an executor that is given back takes the loaded model with it")
-    out.add("spark.executor.memoryOverhead", "3g", "the server and Python live beside the JVM's heap: model, batches in flight, decoded photos")
+    out.add(
+        "spark.dynamicAllocation.executorIdleTimeout",
+        "10min",
+        "an executor that is given back takes the loaded model with it",
+    )
+    out.add(
+        "spark.executor.memoryOverhead",
+        "3g",
+        "the server and Python live beside the JVM's heap: model, batches in flight, decoded photos",
+    )
     if cores is not None:
         out.add("spark.executor.cores", cores, "the server sizes its threads by it")
     if gpus:
@@ -48,16 +56,26 @@ def recommended_conf(*, cores=None, gpus=0, discoveryScript=None, version=None):
 def _reading(out, version):
     rows = "spark.sql.execution.arrow.maxRecordsPerBatch"
     if version < (4, 0):
-        out.add(rows, 256, "by rows is all that this Spark can count a batch: 25 MB of photos of 100 KB, not a whole partition")
+        out.add(
+            rows,
+            256,
+            "by rows is all that this Spark can count a batch: 25 MB of photos of 100 KB, not a whole partition",
+        )
     else:
         out.add("spark.sql.execution.arrow.maxBytesPerBatch", 64 << 20, "what a task holds of its input at one time")
-    out.add("spark.sql.files.openCostInBytes", 131072, "hundreds of photos in a task, not 30, when they are read as files")
+    out.add(
+        "spark.sql.files.openCostInBytes", 131072, "hundreds of photos in a task, not 30, when they are read as files"
+    )
 
 
 def _gpus(out, cores, gpus, script):
     if cores is None:
         raise ValueError("recommended_conf: gpus needs cores: the share of a GPU for each task follows from both")
     out.add("spark.executor.resource.gpu.amount", gpus, "GPUs of an executor")
-    out.add("spark.task.resource.gpu.amount", _sizes.gpu_share(cores, gpus), "all cores' tasks share the model on the GPU; at 1, one task would keep the other cores idle")
+    out.add(
+        "spark.task.resource.gpu.amount",
+        _sizes.gpu_share(cores, gpus),
+        "all cores' tasks share the model on the GPU; at 1, one task would keep the other cores idle",
+    )
     if script is not None:
         out.add("spark.executor.resource.gpu.discoveryScript", script, "prints the GPUs' addresses")

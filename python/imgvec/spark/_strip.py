@@ -6,10 +6,13 @@ import tokenize
 
 
 def stripped(source):
-    """The source (bytes), shorter, with every line of code where it was, so that tracebacks name the lines of the file."""
+    """The source (bytes), shorter, with every line of code where it was: tracebacks name the lines of the file."""
     lines = source.decode().splitlines(True)
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             _empty(lines, node.body[0])
     for token in tokenize.generate_tokens(io.StringIO("".join(lines)).readline):
         if token.type == tokenize.COMMENT:
@@ -19,6 +22,6 @@ def stripped(source):
 
 
 def _empty(lines, docstring):
-    """Leaves an empty docstring, since a body needs a statement and a module's first one may only be preceded by one."""
+    """Leaves an empty docstring: a body needs a statement, and only a docstring may stand before future imports."""
     first, last = docstring.lineno - 1, docstring.end_lineno - 1
     lines[first : last + 1] = [lines[first][: docstring.col_offset] + '""\n'] + ["\n"] * (last - first)

@@ -11,17 +11,19 @@ from imgvec.spark._featurize import featurize
 from imgvec.spark._params import ImageFeaturizerParams
 
 
-class ImageFeaturizer(Transformer, HasInputCol, HasOutputCol, ImageFeaturizerParams, DefaultParamsReadable, DefaultParamsWritable):
+class ImageFeaturizer(
+    Transformer, HasInputCol, HasOutputCol, ImageFeaturizerParams, DefaultParamsReadable, DefaultParamsWritable
+):
     """A Transformer that puts the features of the images in inputCol into outputCol.
 
-        Pipeline(stages=[ImageFeaturizer(vectorOutput=True, onError="drop"), LogisticRegression(featuresCol="features")])
+        Pipeline(stages=[ImageFeaturizer(vectorOutput=True, onError="drop"), LogisticRegression()])
 
     The params are the arguments of featurize, and mean the same; errorCol="" means no such column. With vectorOutput,
     outputCol is a vector, as the stages of pyspark.ml take it, else array<float>.
 
-    A row without features has a null there. pyspark.ml's estimators fail on null vectors, so a pipeline that trains takes
-    onError="drop", or filters before it fits. Estimators may read their input more than once: write the features to a
-    table, or cache them, before a long training.
+    A row without features has a null there. pyspark.ml's estimators fail on null vectors, so a pipeline that trains
+    takes onError="drop", or filters before it fits. Estimators may read their input more than once: write the features
+    to a table, or cache them, before a long training.
     """
 
     __module__ = "imgvec.spark"  # the name under which saved pipelines find the class
@@ -49,7 +51,9 @@ class ImageFeaturizer(Transformer, HasInputCol, HasOutputCol, ImageFeaturizerPar
         tuning=None,
     ):
         super().__init__()
-        self._setDefault(inputCol="content", outputCol="features", errorCol="features_error", onError="null", keepInput=False)
+        self._setDefault(
+            inputCol="content", outputCol="features", errorCol="features_error", onError="null", keepInput=False
+        )
         self._setDefault(vectorOutput=False, device="auto", precision="auto", normalize=False)
         self.setParams(**self._input_kwargs)
 

@@ -35,11 +35,14 @@ def featurize_udf(
         photos.withColumn("features", featurize_udf()("content"))
 
     An image that can't be decoded, or a null, gives null; with onError="fail" it fails the job, and says why. The other
-    arguments are featurize's. featurize is the better choice where either will do: Spark keeps every row, image and all,
-    in a queue until its function has answered, and a function's column can't say why an image has no features.
+    arguments are featurize's. featurize is the better choice where either will do: Spark keeps every row, image and
+    all, in a queue until its function has answered, and a function's column can't say why an image has no features.
 
-    Make it when the session is there: how many cores an executor has comes from its settings. On Spark before 4.1 pandas is
-    needed, on the driver and the executors.
+    A filter on the result makes Spark call the function twice for each row, unless it is
+    featurize_udf(...).asNondeterministic(), which aggregates and joins don't take.
+
+    Make it when the session is there: how many cores an executor has comes from its settings. On Spark before 4.1
+    pandas is needed, on the driver and the executors.
     """
     if onError not in ("null", "fail"):
         raise ValueError(f'featurize_udf: onError is {onError!r}, not "null" or "fail": a function answers every row')
@@ -81,7 +84,9 @@ def _pandas_udf(answers):
     try:
         import pandas as pd
     except ImportError as e:
-        raise ImportError("featurize_udf needs pandas on Spark before 4.1, here and on the executors: pip install pandas, or use featurize") from e
+        raise ImportError(
+            "featurize_udf needs pandas on Spark before 4.1, here and on the executors: pip install pandas"
+        ) from e
     from pyspark.sql.functions import pandas_udf
 
     def image_features(images):
@@ -106,10 +111,13 @@ def _declared(function, column, maker):
 
 
 def _answers(load):
-    """A function from Arrow arrays of images to arrays of features, one for each. It travels, so it uses no name of this module."""
+    """A function from Arrow arrays of images to arrays of features, one for each.
+
+    It travels, so it uses no name of this module.
+    """
 
     def kind_of(arrays):
-        """"binary" or "path", and all the arrays: those before the first that has a value tell nothing."""
+        """ "binary" or "path", and all the arrays: those before the first that has a value tell nothing."""
         import itertools
         import re
 
@@ -119,7 +127,9 @@ def _answers(load):
             kind = str(array.type)
         known = re.search("binary|string|^null$", kind)
         if not known:
-            raise TypeError("featurize_udf: the column is " + kind + ", not binary (encoded images) or string (paths of files)")
+            raise TypeError(
+                "featurize_udf: the column is " + kind + ", not binary (encoded images) or string (paths of files)"
+            )
         return "path" if known.group() == "string" else "binary", itertools.chain(held, arrays)
 
     def answers(arrays):
@@ -129,7 +139,9 @@ def _answers(load):
             errors = batch.column(1)
             if config["on_error"] == "fail" and errors.null_count < len(errors):
                 first = next(e.as_py() for e in errors if e.is_valid)
-                raise worker.ImgvecError("extract features of an image: " + first + ". For null instead: featurize_udf(onError='null')")
+                raise worker.ImgvecError(
+                    "extract features of an image: " + first + ". For null instead: featurize_udf(onError='null')"
+                )
             yield batch.column(0)
 
     return answers

@@ -1,4 +1,6 @@
-"""A worker without a server, for tests of what surrounds it: features are [length, first byte], images that begin with "bad" fail.
+"""A worker without a server, for tests of what surrounds it.
+
+Features are [length, first byte]; images that begin with "bad" fail.
 
 It travels to the executors in the place of imgvec/_worker.py.
 """
@@ -19,7 +21,8 @@ def answer(config, array):
     errors = [f"decode: a bad {config['input']}" if b else None for b in bad]
     sizes = pa.array([1] * len(values), pa.int32())
     return pa.RecordBatch.from_arrays(
-        [pa.array(features, FEATURES), pa.array(errors, pa.string()), sizes, sizes], ["features", "error", "width", "height"]
+        [pa.array(features, FEATURES), pa.array(errors, pa.string()), sizes, sizes],
+        ["features", "error", "width", "height"],
     )
 
 

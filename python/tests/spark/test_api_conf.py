@@ -10,7 +10,10 @@ from imgvec.spark import check_conf, recommended_conf
 
 GOOD = {
     "3.5.9": {"spark.sql.execution.arrow.maxRecordsPerBatch": "256"},
-    "4.0.1": {"spark.sql.execution.arrow.maxRecordsPerBatch": "10000", "spark.sql.execution.arrow.maxBytesPerBatch": "64MB"},
+    "4.0.1": {
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        "spark.sql.execution.arrow.maxBytesPerBatch": "64MB",
+    },
 }
 QUIET = {"spark.master": "spark://host:7077", "spark.executor.cores": "4", "spark.sql.files.openCostInBytes": "131072"}
 
@@ -19,7 +22,9 @@ def session(version="4.0.1", **conf):
     """What check_conf reads of a session: its version and its settings, of which it may refuse some."""
     settings = {**QUIET, **GOOD[version], **{k.replace("__", "."): v for k, v in conf.items()}}
     context = types.SimpleNamespace(pythonExec=sys.executable)
-    return types.SimpleNamespace(version=version, sparkContext=context, conf=types.SimpleNamespace(get=lambda key: settings[key]))
+    return types.SimpleNamespace(
+        version=version, sparkContext=context, conf=types.SimpleNamespace(get=lambda key: settings[key])
+    )
 
 
 def found(*arguments, **conf):
@@ -100,7 +105,11 @@ ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 def test_a_real_session_stays_as_it_was(spark):
     settings = every(spark)
     got = {f.key for f in check_conf(spark)}
-    assert {"spark.master", "spark.sql.files.openCostInBytes"} <= got <= {"spark.master", "spark.sql.files.openCostInBytes", ROWS}
+    assert (
+        {"spark.master", "spark.sql.files.openCostInBytes"}
+        <= got
+        <= {"spark.master", "spark.sql.files.openCostInBytes", ROWS}
+    )
     assert (ROWS in got) == spark.version.startswith("3.")
     assert every(spark) == settings
 
@@ -121,5 +130,8 @@ def test_recommended_settings_leave_nothing_to_find(spark):
     finally:
         for key, value in before.items():
             spark.conf.set(key, value)
-    cluster = {k.replace(".", "__"): v for k, v in {**recommended, "spark.master": "yarn", "spark.dynamicAllocation.enabled": "true"}.items()}
+    cluster = {
+        k.replace(".", "__"): v
+        for k, v in {**recommended, "spark.master": "yarn", "spark.dynamicAllocation.enabled": "true"}.items()
+    }
     assert check_conf(session(**cluster)) == []

@@ -32,7 +32,11 @@ def test_sql(here, given, df, expected):
 def test_one_server_for_the_function_the_stage_and_the_table(here, given, df, expected):
     stage = ImageFeaturizer(vectorOutput=True, **given)
     rows = stage.transform(df).orderBy("id").collect()
-    assert [None if r["features"] is None else r["features"].tolist() for r in map(dense, rows)] == [*expected[:5], None, None]
+    assert [None if r["features"] is None else r["features"].tolist() for r in map(dense, rows)] == [
+        *expected[:5],
+        None,
+        None,
+    ]
     assert [r["features_error"] is None for r in rows] == [True] * 5 + [False] * 2
     df.select(featurize_udf(**given)("content")).collect()
     here.featurize(df).collect()

@@ -45,6 +45,14 @@ def test_on_error(df):
         featurize(df, onError="fail").collect()
 
 
+def test_failed_rows_run_again(df):
+    out = featurize(df)
+    failed = out.where("features_error IS NOT NULL").select("path")
+    again = featurize(df.join(failed, "path"), inputCol="path", keepInput=True).drop("content")
+    whole = out.where("features_error IS NULL").unionByName(again)
+    assert sorted((r["id"], r["features"]) for r in whole.collect()) == [(1, [3, 97]), (2, [2, 121]), (3, [1, 122])]
+
+
 def test_no_rows_and_few(df):
     assert featurize(df.where("id > 99")).collect() == []
     assert len(featurize(df).limit(1).collect()) == 1
@@ -62,7 +70,10 @@ def test_metadata_says_what_was_used_and_others_stay(spark, df, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.b", "a`b", "imgvec_1.", "an id", "ä"])
 def test_odd_names_pass_through(df, name):
-    out = featurize(df.select("content", F.col("id").alias(name), F.lit(7).alias("imgvec_1"), F.lit(1).alias("id")), outputCol="out.put")
+    out = featurize(
+        df.select("content", F.col("id").alias(name), F.lit(7).alias("imgvec_1"), F.lit(1).alias("id")),
+        outputCol="out.put",
+    )
     assert out.columns == [name, "imgvec_1", "id", "out.put", "features_error"]
     assert sorted(r[0] for r in out.collect()) == [1, 2, 3]
 
@@ -119,7 +130,14 @@ def test_wrong_arguments_are_refused_on_the_driver(df, given, said):
 
 
 @pytest.mark.parametrize(
-    "expression", ["make_interval(1, 2, 3)", "interval '1' year", "array(interval '1' year)", "map('a', array())", "named_struct('a', 1, 'a', 2)"]
+    "expression",
+    [
+        "make_interval(1, 2, 3)",
+        "interval '1' year",
+        "array(interval '1' year)",
+        "map('a', array())",
+        "named_struct('a', 1, 'a', 2)",
+    ],
 )
 def test_types_that_cannot_travel_are_refused_on_the_driver(spark, expression):
     df = spark.sql(f"SELECT X'010203' AS content, {expression} AS c")
@@ -139,7 +157,11 @@ TYPES = {
     "interval": "interval '1' day",
     "binary": "X'00'",
 }
-NEW_TYPES = {"variant": "parse_json('{\"a\":1}')", "variants": "array(parse_json('1'))", "collated": "'a' COLLATE UTF8_LCASE"}
+NEW_TYPES = {
+    "variant": "parse_json('{\"a\":1}')",
+    "variants": "array(parse_json('1'))",
+    "collated": "'a' COLLATE UTF8_LCASE",
+}
 
 
 @pytest.mark.parametrize("expression", TYPES.values(), ids=TYPES)
@@ -163,7 +185,11 @@ def passes(spark, expression):
 def test_vectors_travel(spark):
     from pyspark.ml.linalg import Vectors
 
-    rows = [(bytearray(b"abc"), 1, Vectors.dense([1.0, 2.0])), (bytearray(b"abd"), 2, Vectors.sparse(3, [0], [1.0])), (bytearray(b"abe"), 3, None)]
+    rows = [
+        (bytearray(b"abc"), 1, Vectors.dense([1.0, 2.0])),
+        (bytearray(b"abd"), 2, Vectors.sparse(3, [0], [1.0])),
+        (bytearray(b"abe"), 3, None),
+    ]
     df = spark.createDataFrame(rows, ["content", "id", "v"]).selectExpr("*", "array(v) AS a")
     assert [(r["v"], r["a"]) for r in featurize(df).orderBy("id").collect()] == [(v, [v]) for _, _, v in rows]
 
@@ -174,4 +200,7 @@ def test_a_table_is_featurized_while_it_streams_in(spark, df, tmp_path):
     paths = {"path": str(tmp_path / "out"), "checkpointLocation": str(tmp_path / "check")}
     query = stream.writeStream.format("parquet").options(**paths).trigger(availableNow=True).start()
     query.awaitTermination()
-    assert collected(spark.read.schema(stream.schema).parquet(paths["path"]).select("id", "features"))[0] == (1, [3.0, 97.0])
+    assert collected(spark.read.schema(stream.schema).parquet(paths["path"]).select("id", "features"))[0] == (
+        1,
+        [3.0, 97.0],
+    )

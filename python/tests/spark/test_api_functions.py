@@ -41,13 +41,17 @@ def wanted(i):
 def test_a_function_of_sql(spark, df):
     spark.udf.register("image_features", featurize_udf(model="resnet50"))
     rows = spark.sql("SELECT id, image_features(content) f, image_features(path) g FROM photos ORDER BY id").collect()
-    assert [(r["id"], r["f"], r["g"]) for r in rows] == [(i, wanted(i), [float(len(f"p{i}")), 112.0]) for i in range(20)]
+    assert [(r["id"], r["f"], r["g"]) for r in rows] == [
+        (i, wanted(i), [float(len(f"p{i}")), 112.0]) for i in range(20)
+    ]
 
 
 def test_a_function_of_a_column(df):
     out = df.withColumn("f", featurize_udf()("content"))
     assert out.schema["f"].dataType.simpleString() == "array<float>"
-    assert [r["f"] for r in out.where("f IS NOT NULL").select("f", "id").orderBy("id").collect()] == [wanted(i) for i in range(20) if i % 7]
+    assert [r["f"] for r in out.where("f IS NOT NULL").select("f", "id").orderBy("id").collect()] == [
+        wanted(i) for i in range(20) if i % 7
+    ]
 
 
 def test_a_function_fails_if_asked_to(df):
@@ -93,7 +97,9 @@ def test_vectors_of_null_rows(spark, df, conf):
         whole = [r["features"] for r in out.orderBy("id").collect()]
         assert [v if v is None else v.tolist() for v in map(array, whole)] == [wanted(i) for i in range(20)]
         assert out.where("features_error IS NOT NULL OR features IS NULL").count() == 3
-        more = out.selectExpr("features AS a", "features AS b", "features IS NULL AS c", "hash(features) AS d").where("a IS NOT NULL OR c")
+        more = out.selectExpr("features AS a", "features AS b", "features IS NULL AS c", "hash(features) AS d").where(
+            "a IS NOT NULL OR c"
+        )
         assert len(more.collect()) == 20
     finally:
         for key in conf:
@@ -137,7 +143,13 @@ def test_estimators_refuse_null_vectors(df):
 
 def test_params(df):
     assert ImageFeaturizer(errorCol=None).transform(df).columns == ["id", "path", "label", "features"]
-    assert ImageFeaturizer().setErrorCol("").setKeepInput(True).transform(df).columns == ["content", "id", "path", "label", "features"]
+    assert ImageFeaturizer().setErrorCol("").setKeepInput(True).transform(df).columns == [
+        "content",
+        "id",
+        "path",
+        "label",
+        "features",
+    ]
     one = ImageFeaturizer(inputCol="path").setOutputCol("v").setModel("resnet50").setParams(cores=3)
     assert (one.getInputCol(), one.getOutputCol(), one.getModel(), one.getCores()) == ("path", "v", "resnet50", 3)
     assert one.copy().getModel() == "resnet50"

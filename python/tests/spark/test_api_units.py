@@ -18,14 +18,22 @@ from imgvec.spark import _checks, _config, _pyspark, _ship, _sizes, _strip, feat
 
 
 def config(**more):
-    given = {"input": "binary", "column": "content", "keep": ["path", "modificationTime", "length"], "output": "features", "error": "features_error"}
+    given = {
+        "input": "binary",
+        "column": "content",
+        "keep": ["path", "modificationTime", "length"],
+        "output": "features",
+        "error": "features_error",
+    }
     return _config.worker_config(_config.flags(options={"max-pixels": 50_000_000}), **{**given, **more})
 
 
 def alone(code, *arguments):
     """Runs code in a Python that is not told where this package is, and returns what it prints."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd="/", env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd="/", env=env, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -49,10 +57,16 @@ def test_what_travels_is_the_worker_without_its_words():
     source = _ship.worker_source()
     short = _strip.stripped(source)
     code, less = ast.parse(source), ast.parse(short)
-    places = [[(n.name, n.lineno) for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))] for tree in (code, less)]
+    places = [
+        [(n.name, n.lineno) for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+        for tree in (code, less)
+    ]
     assert places[0] == places[1]
     for node in [*ast.walk(code), *ast.walk(less)]:
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body[0].value.value = ""
     assert ast.dump(code) == ast.dump(less)
     assert len(short) < 0.9 * len(source)
@@ -98,7 +112,9 @@ def test_only_pyspark_and_pyarrow_are_needed():
     assert alone(code) == "[]"
 
 
-@pytest.mark.parametrize("version,fine", [("3.4.3", False), ("3.5.0", True), ("4.3.0", True), ("4.3.0.dev1", True), ("10.0", True)])
+@pytest.mark.parametrize(
+    "version,fine", [("3.4.3", False), ("3.5.0", True), ("4.3.0", True), ("4.3.0.dev1", True), ("10.0", True)]
+)
 def test_old_pyspark_is_refused(monkeypatch, version, fine):
     monkeypatch.setattr(pyspark, "__version__", version)
     if fine:
@@ -114,7 +130,9 @@ def test_without_pyspark_there_is_a_remedy(monkeypatch):
 
 
 def test_flags_are_texts_under_their_names():
-    got = _config.flags("m", "cpu", "fp32", True, "ignore", {"max_pixels": 5, "--gray16": "scale", "deterministic": True})
+    got = _config.flags(
+        "m", "cpu", "fp32", True, "ignore", {"max_pixels": 5, "--gray16": "scale", "deterministic": True}
+    )
     want = {"model": "m", "device": "cpu", "precision": "fp32", "normalize": "true", "exif": "ignore"}
     assert got == {**want, "max-pixels": "5", "gray16": "scale", "deterministic": "true"}
 
@@ -135,7 +153,9 @@ def test_wrong_flags_are_refused(given, said):
         _config.flags(**given)
 
 
-@pytest.mark.parametrize("given,said", [({"tuning": {"row": 3}}, "'row', not one of rows"), ({"on_error": "keep"}, "onError is 'keep'")])
+@pytest.mark.parametrize(
+    "given,said", [({"tuning": {"row": 3}}, "'row', not one of rows"), ({"on_error": "keep"}, "onError is 'keep'")]
+)
 def test_wrong_settings_are_refused(given, said):
     with pytest.raises(ValueError, match=said):
         config(**given)
@@ -143,14 +163,33 @@ def test_wrong_settings_are_refused(given, said):
 
 @pytest.mark.parametrize(
     "master,cores",
-    [("local", 1), ("local[2]", 2), ("local[2,4]", 2), ("local[*]", None), ("local[*,4]", None), ("local-cluster[2,3,1024]", 3), ("yarn", None), ("", None)],
+    [
+        ("local", 1),
+        ("local[2]", 2),
+        ("local[2,4]", 2),
+        ("local[*]", None),
+        ("local[*,4]", None),
+        ("local-cluster[2,3,1024]", 3),
+        ("yarn", None),
+        ("", None),
+    ],
 )
 def test_cores_of_a_local_master(master, cores):
     assert _pyspark.local_cores(master) == cores
 
 
 @pytest.mark.parametrize(
-    "text,size", [("4MB", 4 << 20), ("64m", 64 << 20), ("131072", 131072), ("1g", 1 << 30), ("4194304b", 4 << 20), ("-1", -1), ("", 0), ("much", 0)]
+    "text,size",
+    [
+        ("4MB", 4 << 20),
+        ("64m", 64 << 20),
+        ("131072", 131072),
+        ("1g", 1 << 30),
+        ("4194304b", 4 << 20),
+        ("-1", -1),
+        ("", 0),
+        ("much", 0),
+    ],
 )
 def test_sizes(text, size):
     assert _sizes.size(text) == size
