@@ -120,6 +120,15 @@ def test_a_server_that_dies_at_every_start_of_work(here, photos, tmp_path):
     assert len(counter.read_text().split()) <= 4
 
 
+def test_a_child_that_can_not_start_is_nobodys_image(here, photos, tmp_path):
+    """Servers die of an image, and the child that should find it can't start: the task fails and says so, and no image is blamed."""
+    real = here.arguments["binary"]
+    wrapper = script(str(tmp_path), f'[ "$1" = stdio ] && {{ echo "the attic too" >&2; exit 9; }}\nexec {real} "$@"\n')
+    df = here.read(images.table(str(tmp_path / "t"), [photos[0] + images.CRASH, *photos], parts=1))
+    with pytest.raises(Exception, match="(?s)stdio.*status 9.*the attic too"):
+        here.featurize(df, binary=wrapper).collect()
+
+
 def test_a_missing_model_is_explained(here, photos, tmp_path):
     df = here.read(images.table(str(tmp_path / "t"), photos, parts=1))
     with pytest.raises(Exception, match="no-such-model"):
