@@ -47,11 +47,11 @@ DEFAULTS = {
 
 
 class ImgvecError(RuntimeError):
-    """What went wrong with a server, a setting or an image, and what to do about it."""
+    """What went wrong, and what to do about it."""
 
 
 class Lost(Exception):
-    """A server is gone. death: it did not end on purpose. hung: it lives and does not answer."""
+    """A server is gone. death: not on purpose. hung: it lives and does not answer."""
 
     def __init__(self, text, death=True, hung=False):
         super().__init__(text)
@@ -103,19 +103,22 @@ class Task:
 
 
 def process(pid):
-    """(state, start time) of a process from /proc; (None, None) where it is gone or there is no /proc."""
+    """(whether it runs, start time) of a process from /proc; (False, None) where there is none.
+
+    A zombie does not run; but one that has other threads still does, with its files open.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rsplit(b")", 1)[1].split()
+        return fields[0] not in b"ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1, int(fields[19])
     except OSError:
-        return None, None
-    return fields[0].decode(), int(fields[19])
+        return False, None
 
 
 def gone(peer, seconds=0):
-    """Tells whether a process, (pid, start time) or None, is dead; waits so long for that."""
+    """Tells whether a process, (pid, start time) or None, has ended; waits so long for that."""
     end = time.monotonic() + seconds
-    while peer and process(peer[0])[1] == peer[1] and process(peer[0])[0] not in ("Z", "X", None):
+    while peer and process(peer[0]) == (True, peer[1]):
         if time.monotonic() >= end:
             return False
         time.sleep(0.02)
@@ -127,7 +130,7 @@ def owner(spark):
     Python daemon, which outlives tasks, or our parent where it is gone; elsewhere this process."""
     pid = os.getpid()
     if spark:
-        pid = os.getppid() if gone((os.getpgrp(), process(os.getpgrp())[1])) else os.getpgrp()
+        pid = os.getpgrp() if process(os.getpgrp())[0] else os.getppid()
     start = process(pid)[1]
     return f"{pid}:{start}" if start is not None else str(pid)
 
@@ -189,9 +192,9 @@ def memory():
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return None, False
-    return (f"this process and the server may use {limit >> 20} MiB of address space each, which is little under "
-            f"{LEAST_MEMORY >> 20} MiB: unset spark.executor.pyspark.memory, which limits it (or ulimit -v), and give "
-            "the memory by spark.executor.memoryOverhead"), limit < LEAST_MEMORY
+    return (f"this process and the server may use {limit >> 20} MiB of address space each, and {LEAST_MEMORY >> 20} are "
+            "needed: unset spark.executor.pyspark.memory, which limits it (or ulimit -v), and give "
+            "spark.executor.memoryOverhead"), limit < LEAST_MEMORY
 
 
 # --- the server -----------------------------------------------------------------------------------------------------
@@ -302,8 +305,7 @@ class Place:
             children().append(child)
             try:
                 if cfg.quiet and not heard(ours, min(5, cfg.ready_timeout)):
-                    print("imgvec: the server is starting: the first time it fetches libraries and model (quiet=False "
-                          "shows its log)", file=sys.stderr)
+                    print("imgvec: the server is starting: it may fetch libraries and the model (quiet=False shows its log)", file=sys.stderr)
                 if not heard(ours, cfg.ready_timeout):
                     raise ImgvecError(f"start imgvec serve: not ready in {cfg.ready_timeout} s: raise ready_timeout if "
                                       "the model takes that long")
@@ -612,7 +614,7 @@ class Session:
             self.connection.send(piece.array)
 
     def attempt(self, step):
-        """Runs a step; a server lost on the way is seen to."""
+        """Runs a step; sees to a server that is lost on the way."""
         start = time.monotonic()
         try:
             step()

@@ -1,7 +1,8 @@
 """A stand-in for the imgvec command in tests: speaks protocol 1, and dies, hangs or refuses as it is told.
 
 Images tell it what to do with them: BAD... (or a path that ends so) is that row's error, CRASH... kills the process, HANG... blocks it until
---stall-timeout ends it, EXIT... ends it with status 69, SLOW... takes 20 ms. Others get the features
+--stall-timeout ends it, EXIT... ends it with status 69, LINGER... closes the connection a second before that, SLOW...
+takes 20 ms. Others get the features
 [length, crc32 % 1000, 7]. The environment tells the rest: FAKE_DIR is a folder where every process leaves
 its marks (count them with marks()), FAKE_PLAN a JSON object:
 
@@ -71,6 +72,10 @@ class Exact(io.RawIOBase):
                 break
             got += more
         return got
+
+
+class Lingering(Exception):
+    """Closes the connection; the process ends later."""
 
 
 class Server:
@@ -148,12 +153,19 @@ class Server:
         hello = json.loads(line)
         if how == "silent":
             time.sleep(3600)
+        lingering = False
         if how != "eof":
-            self.converse(hello, how, source, sink)
+            try:
+                self.converse(hello, how, source, sink)
+            except Lingering:
+                lingering = True
         if sock:
             source.close()
             sink.close()
             sock.close()
+        if lingering:
+            time.sleep(1)
+            os._exit(69)
 
     def converse(self, hello, how, source, sink):
         reply = {"protocol": 1, "ok": True, "about": {
@@ -222,6 +234,8 @@ class Server:
         if image.startswith(b"EXIT"):
             self.last_words("the device is lost")
             os._exit(69)
+        if image.startswith(b"LINGER"):
+            raise Lingering
         if image.startswith(b"SLOW"):
             time.sleep(0.02)
         return [float(len(image)), float(zlib.crc32(image) % 1000), 7.0], None
