@@ -108,7 +108,7 @@ func TestClientDies(t *testing.T) {
 // recorded is what a client with these batches sends, without the end of its stream.
 func recorded(t testing.TB, h Hello, batches ...[][]byte) []byte {
 	var all collector
-	all.Write(line(h))
+	all.bytes = line(h)
 	c := newClient(t, &all)
 	for _, b := range batches {
 		c.batch(b...)

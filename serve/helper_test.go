@@ -66,7 +66,7 @@ type running struct {
 
 func start(t testing.TB, ex Extractor, cfg Config) *running {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "serve") // t.TempDir can be too long for a socket's name
+	dir, err := os.MkdirTemp("", "serve") //nolint:usetesting // t.TempDir can be too long for a socket's name
 	if err != nil {
 		t.Fatal(err)
 	}

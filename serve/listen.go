@@ -16,7 +16,7 @@ import (
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.start()
 	closed := sync.OnceValue(l.Close)
-	defer closed()
+	defer func() { _ = closed() }()
 	stop := context.AfterFunc(ctx, func() { _ = closed() })
 	defer stop()
 	returned := make(chan struct{})
