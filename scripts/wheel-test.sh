@@ -37,10 +37,16 @@ done
 "$command" setup --samples samples 2>/dev/null
 "$command" extract samples -o features.npy --progress none 2>/dev/null
 "$python" - <<'END'
+import json
+
+import imgvec
 import numpy as np
 
 vectors = np.load("features.npy")
 assert vectors.ndim == 2 and len(vectors) > 0 and np.isfinite(vectors).all(), vectors
+paths = [json.loads(line)["id"] for line in open("features.npy.ids.jsonl")]
+again = imgvec.extract(paths)
+assert again.shape == vectors.shape and np.allclose(again, vectors, atol=1e-3), "imgvec.extract and the command differ"
 END
 
 compared=0
