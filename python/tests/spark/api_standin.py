@@ -15,6 +15,8 @@ class ImgvecError(RuntimeError):
 
 
 def answer(config, array):
+    if "string" in str(array.type) and config["input"] != "path":
+        raise ImgvecError(f"paths were taken for {config['input']}")
     values = [v.encode() if isinstance(v, str) else v for v in array.to_pylist()]
     bad = [not v or v.startswith(b"bad") for v in values]
     features = [None if b else [float(len(v)), float(v[0])] for v, b in zip(values, bad)]
