@@ -163,7 +163,7 @@ def script(arguments, images):
 
     text = SCRIPT.format(python=os.path.join(ROOT, "python"))
     return subprocess.Popen([sys.executable, "-c", text, json.dumps(arguments), str(images)], stdout=subprocess.PIPE,
-                            text=True)
+                            text=True, start_new_session=True)
 
 
 def test_interrupt(given, fake, until):
@@ -174,6 +174,15 @@ def test_interrupt(given, fake, until):
     assert child.communicate()[0] == "begun\ninterrupted\n(1, 3)\n"
     assert child.returncode == 0
     assert fake.count("serve") == 1
+
+
+def test_interrupt_at_a_terminal(given, fake, until):
+    """There Ctrl-C ends the server as well: the next call starts another."""
+    child = script(given(), 100_000)
+    until(lambda: len(fake.marks("batches")) > 3, "the work")
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.communicate()[0] == "begun\ninterrupted\n(1, 3)\n"
+    assert child.returncode == 0
 
 
 def test_interrupt_while_the_server_starts(given, fake, until):
