@@ -29,10 +29,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "spark4: what Spark has from 4.0 on")
 
 
+# Modules with sessions of their own come last, so that the others share one.
+LAST = ("test_lifecycle.py", "test_cluster.py", "test_gpu.py", "test_memory.py", "test_wheel.py")
+
+
 def pytest_collection_modifyitems(items):
-    """Skips what the installed Spark does not have."""
+    """Puts modules in order, and skips what the installed Spark does not have."""
     import pyspark
 
+    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
     if int(pyspark.__version__.split(".")[0]) < 4:
         for item in items:
             if item.get_closest_marker("spark4"):
