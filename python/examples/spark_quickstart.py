@@ -2,8 +2,8 @@
 # %% [markdown]
 # # Photos in, features out, on Spark
 #
-# What docs/spark.md says in its quick start, as a program: `python3 spark_quickstart.py [FOLDER]`. Needs the packages imgvec,
-# pyspark and pyarrow. Without a folder it runs on pictures that imgvec draws.
+# What docs/spark.md says in its quick start, as a program: `python3 spark_quickstart.py [FOLDER]`. Needs
+# `pip install "imgvec[spark]"`. Without a folder it runs on pictures that imgvec draws.
 # spark_quickstart.ipynb is made of this file: `python3 notebook.py spark_quickstart.py`.
 
 # %%

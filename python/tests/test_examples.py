@@ -52,7 +52,7 @@ def test_the_client_of_the_page_works(real, home, tmp_path):
 
 
 # What the table of symptoms quotes of others: Spark, Python, the system.
-OTHERS = ("Container killed", "No module named 'pyarrow'", "Python in worker has different version", "[UNSUPPORTED_ARROWTYPE]", "getFloat", "no such host")
+OTHERS = ("Container killed", "No module named 'pyarrow'", "Python in worker has different version", "[UNSUPPORTED_ARROWTYPE]", "getFloat", "no such host", "must be installed", "Pandas")
 
 
 def messages():
