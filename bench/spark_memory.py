@@ -20,6 +20,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PHOTOS = pathlib.Path(os.environ.get("IMGVEC_TESTDATA", ROOT.parent / "shared" / "testdata")) / "photos"
 
+CONF = ("spark.sql.files.openCostInBytes=131072", "spark.sql.execution.arrow.maxRecordsPerBatch=64")  # as `bench spark` has it
+
 
 def arguments():
     parser = argparse.ArgumentParser()
@@ -98,6 +100,8 @@ def main():
     warm, rows = folder(args, 16), folder(args, args.rows)
     os.environ.setdefault("IMGVEC_HOME", str(ROOT / "third_party"))
     command = [sys.executable, str(HERE / "peers" / "spark_featurize.py"), rows, "--warm", warm, "--model", args.model, "--imgvec", args.imgvec]
+    for pair in CONF:
+        command += ["--conf", pair]
     log = open(pathlib.Path(args.data) / "spark-memory.log", "w")
     with log, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True) as peer:
         while not peer.stdout.readline().startswith('{"ready"'):
