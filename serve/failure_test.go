@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +154,9 @@ func TestDroppedRowsAreNotComputed(t *testing.T) {
 
 // TestClientDiesAfterItsStream has sent all and ended its side: only its end in both directions is a death.
 func TestClientDiesAfterItsStream(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a socket that is closed in both directions can be told apart on Linux only")
+	}
 	f := newFake(t)
 	s := start(t, f, Config{})
 	c := s.dial(t).open(hello())
@@ -162,7 +166,7 @@ func TestClientDiesAfterItsStream(t *testing.T) {
 	if err := c.conn.(*net.UnixConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * hangupEvery) // it must not be taken for dead: what follows would come all the same, but dropped
+	time.Sleep(time.Second / 2) // it must not be taken for dead: what follows would come all the same, but dropped
 	if s.count(t, `imgvec_rows_total{outcome="dropped"}`) != 0 {
 		t.Fatal("a client that ended its side was taken for dead")
 	}
