@@ -11,7 +11,8 @@ import (
 )
 
 // dead says how it shows that the owner is dead; "" while it lives. A zombie is dead: where nobody waits for it, as in a
-// container without an init, it stays for ever, and signals reach it. What can't be read is not taken for a death.
+// container without an init, it stays for ever, and signals reach it. But one that has other threads lives: only its first
+// thread has ended. What can't be read is not taken for a death.
 func (o owner) dead() string {
 	state, start, err := processStat(o.pid)
 	switch {
@@ -19,7 +20,7 @@ func (o owner) dead() string {
 		return fmt.Sprintf("process %d is gone", o.pid)
 	case err != nil:
 		return ""
-	case state == 'Z' || state == 'X' || state == 'x':
+	case (state == 'Z' || state == 'X' || state == 'x') && threads(o.pid) <= 1:
 		return fmt.Sprintf("process %d is dead (a zombie)", o.pid)
 	case o.start != 0 && start != o.start:
 		return fmt.Sprintf("process %d is another by now (start time %d, not %d)", o.pid, start, o.start)
@@ -34,6 +35,14 @@ func startTime(pid int) uint64 {
 		return 0
 	}
 	return start
+}
+
+func threads(pid int) int {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return 0
+	}
+	return len(entries)
 }
 
 func processStat(pid int) (state byte, start uint64, err error) {

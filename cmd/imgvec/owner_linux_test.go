@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 func sleeper(t *testing.T) *exec.Cmd {
@@ -26,6 +27,27 @@ func TestServeEndsWithItsOwner(t *testing.T) {
 			}
 			s.ends(t, exitOK)
 		})
+	}
+}
+
+// TestAnOwnerLivesWithoutItsFirstThread: its state is then a zombie's.
+func TestAnOwnerLivesWithoutItsFirstThread(t *testing.T) {
+	const script = `import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).syscall(60, 0)  # exit, of this thread alone`
+	cmd := exec.CommandContext(t.Context(), "python3", "-c", script)
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	pid := cmd.Process.Pid
+	for state := byte(0); state != 'Z'; time.Sleep(10 * time.Millisecond) {
+		var err error
+		state, _, err = processStat(pid)
+		must(t, err)
+	}
+	if why := (owner{pid, startTime(pid)}).dead(); why != "" {
+		t.Errorf("a process that lives is taken for dead: %s", why)
 	}
 }
 
