@@ -9,7 +9,7 @@ import os
 
 import pyarrow as pa
 
-from imgvec import __version__, _binary, _worker
+from imgvec import __version__, _binary, _check, _worker
 from imgvec._worker import ImgvecError
 
 CHUNK = 1024  # images that are handed over at one time
@@ -108,10 +108,11 @@ def _config(model, device, precision, normalize, options, settings):
     for name, value in (options or {}).items():
         if name in flags:
             raise TypeError(f"extract: options has {name}, which is an argument of its own")
-        flags[name.replace("_", "-")] = str(value).lower() if isinstance(value, bool) else str(value)
+        flags[_check.flag("extract", name)] = _check.text("extract", name, value)
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise TypeError(f"extract: unknown arguments {', '.join(unknown)}: there are {', '.join(SETTINGS)}")
+    _check.settings("extract", settings)
     try:
         binary = _binary.find_binary(settings.get("binary"))
     except FileNotFoundError as error:

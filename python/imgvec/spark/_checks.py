@@ -1,12 +1,9 @@
 """check_conf: settings of a session that make the work slow, or fail it, each with what to do."""
 
-import logging
 import math
 from dataclasses import dataclass
 
 from imgvec.spark import _local, _pyspark, _sizes
-
-_log = logging.getLogger("imgvec.spark")
 
 
 @dataclass(frozen=True)
@@ -32,15 +29,12 @@ class Findings(list):
 
 
 def check_conf(spark):
-    """Returns what of the session's settings stands in the way, as a list of Finding, and logs each as a warning.
+    """Returns what of the session's settings stands in the way, as a list of Finding, which prints one a line.
 
     The session is never changed. A setting that the session does not show, as on some shared clusters, is passed over.
     """
     conf = _Conf(spark)
-    found = Findings(f for check in _CHECKS for f in check(conf))
-    for f in found:
-        _log.warning("%s", f)
-    return found
+    return Findings(f for check in _CHECKS for f in check(conf))
 
 
 class _Conf:

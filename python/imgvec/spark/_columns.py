@@ -17,7 +17,9 @@ _NOT_ARROW = ("CalendarIntervalType", "YearMonthIntervalType")
 
 
 def schema_of(df):
-    """df.schema. Raises TypeError where pyspark has no name for a type (3.5: intervals of the calendar)."""
+    """df.schema. Raises TypeError for what is no DataFrame, and where pyspark has no name for a type (3.5: intervals of the calendar)."""
+    if not hasattr(df, "mapInArrow"):
+        raise TypeError(f"featurize: {type(df).__name__} is no DataFrame of Spark; without Spark: imgvec.extract(images)")
     try:
         return df.schema
     except ValueError as e:
@@ -96,6 +98,8 @@ class Names:
 
 def input_field(schema, names, name):
     """The field that holds the images. Raises ValueError where there is none, or TypeError where it can't be images."""
+    if not isinstance(name, str):
+        raise TypeError(f"featurize: inputCol is {name!r}, not the name of a column")
     field = names.find(schema, name)
     if field is None:
         raise ValueError(_no_column(schema, names, name))

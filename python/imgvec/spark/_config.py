@@ -1,6 +1,6 @@
 """The worker's settings from the arguments of featurize and its kin."""
 
-import re
+from imgvec import _check
 
 DEFAULT_MODEL = "efficientnet-lite0"  # the command's own; python/tests/spark/test_api_config.py holds the two equal
 
@@ -22,9 +22,8 @@ _TUNING = (
     "env",
 )
 
-# Flags of `imgvec serve` that have an argument of their own, or that the worker sets.
+# Flags of `imgvec serve` that have an argument of their own.
 _NAMED = ("model", "device", "precision", "normalize", "exif", "cores")
-_WORKERS = ("listen", "owner-pid", "idle-exit", "lock-fd", "fetch", "last-words", "stall-timeout")
 
 
 def package_version():
@@ -42,7 +41,7 @@ def flags(model=None, device="auto", precision="auto", normalize=False, exif=Non
     if exif is not None:
         out["exif"] = exif
     for name, value in (options or {}).items():
-        out[_flag(name)] = _text(name, value)
+        out[_flag(name)] = _check.text("featurize", name, value)
     for name, value in out.items():
         if not isinstance(value, str) or value == "":
             raise ValueError(f"featurize: {name} is {value!r}, not a text")
@@ -50,22 +49,9 @@ def flags(model=None, device="auto", precision="auto", normalize=False, exif=Non
 
 
 def _flag(name):
-    flag = name.lstrip("-").replace("_", "-")
-    if flag in _NAMED:
-        raise ValueError(f"featurize: options has {name}, which is an argument of its own: {flag}=...")
-    if flag in _WORKERS:
-        raise ValueError(f"featurize: options has {name}, which imgvec sets by itself: leave it out")
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", flag):
-        raise ValueError(f"featurize: options has {name!r}, which is no flag of imgvec serve")
-    return flag
-
-
-def _text(name, value):
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise TypeError(f"featurize: option {name} is {value!r}, not a text, number or bool")
+    if isinstance(name, str) and name.lstrip("-") in _NAMED:
+        raise ValueError(f"featurize: options has {name}, which is an argument of its own: {name.lstrip('-')}=...")
+    return _check.flag("featurize", name)
 
 
 def worker_config(options, *, on_error="null", tuning=None, **rest):
@@ -86,6 +72,8 @@ def worker_config(options, *, on_error="null", tuning=None, **rest):
     )
     config.update(_tuned(tuning or {}))
     config.update(rest)
+    _check.settings("featurize", config)
+    config["model_sha256"] = _check.sha256("featurize", config["model_sha256"])
     return config
 
 

@@ -100,8 +100,8 @@ class _Plan:
     """Which columns go in and come out."""
 
     def __init__(self, df, input_col, output_col, error_col, keep_input):
-        names = _columns.Names(df.sparkSession)
         schema = _columns.schema_of(df)
+        names = _columns.Names(df.sparkSession)
         names.refuse_duplicates(schema)
         self.input = _columns.input_field(schema, names, input_col)
         self.kept = [f for f in schema.fields if keep_input or f is not self.input]

@@ -54,14 +54,12 @@ def recommended_conf(*, cores=None, gpus=0, discoveryScript=None, version=None):
 
 
 def _reading(out, version):
-    rows = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    if version < (4, 0):
-        out.add(
-            rows,
-            256,
-            "by rows is all that this Spark can count a batch: 25 MB of photos of 100 KB, not a whole partition",
-        )
-    else:
+    out.add(
+        "spark.sql.execution.arrow.maxRecordsPerBatch",
+        64,
+        "6 MB of photos of 100 KB in a batch: less for the JVM to hold and to copy than thousands",
+    )
+    if version >= (4, 0):
         out.add("spark.sql.execution.arrow.maxBytesPerBatch", 64 << 20, "what a task holds of its input at one time")
     out.add(
         "spark.sql.files.openCostInBytes", 131072, "hundreds of photos in a task, not 30, when they are read as files"

@@ -141,7 +141,7 @@ def test_flags_are_texts_under_their_names():
     "given,said",
     [
         ({"options": {"model": "x"}}, "argument of its own: model="),
-        ({"options": {"owner_pid": 1}}, "sets by itself"),
+        ({"options": {"owner_pid": 1}}, "that you start yourself"),
         ({"options": {"a b": 1}}, "no flag"),
         ({"options": {"provider-option": ["x"]}}, "not a text"),
         ({"model": 3}, "model is 3"),
@@ -212,7 +212,8 @@ def test_recommended_settings_have_reasons():
     assert got["spark.task.resource.gpu.amount"] == "0.125"
     assert set(got) == set(got.reasons) and all(isinstance(v, str) for v in got.values())
     assert "spark.executor.cores=8" in str(got)
-    assert "spark.sql.execution.arrow.maxRecordsPerBatch" not in recommended_conf(version="4.3.0")
+    assert "spark.sql.execution.arrow.maxBytesPerBatch" not in got
+    assert "spark.sql.execution.arrow.maxBytesPerBatch" in recommended_conf(version="4.3.0")
     with pytest.raises(ValueError, match="needs cores"):
         recommended_conf(gpus=1)
 
