@@ -23,7 +23,7 @@ import (
 func BenchmarkQueueDelay(b *testing.B) {
 	testdata.Home(b)
 	values := photos(b, 64)
-	for _, delay := range []time.Duration{20 * time.Millisecond, serve.DefaultQueueDelay, 200 * time.Microsecond} {
+	for _, delay := range []time.Duration{20 * time.Millisecond, 5 * time.Millisecond, 2 * time.Millisecond, 200 * time.Microsecond} {
 		for _, size := range [][2]int{{1, 1}, {1, 20}, {8, 32}} {
 			b.Run(fmt.Sprintf("delay=%v/window=%d/rows=%d", delay, size[0], size[1]), func(b *testing.B) {
 				ex, err := executor.Open(b.Context(), executor.Options{Device: "cpu", MaxQueueDelay: delay})
@@ -36,6 +36,8 @@ func BenchmarkQueueDelay(b *testing.B) {
 				ours, theirs := net.Pipe()
 				go s.ServeConn(b.Context(), theirs) //nolint:errcheck // the client sees it
 				askFor(b, ours, values, size[0], size[1])
+				stats := ex.Stats()
+				b.ReportMetric(float64(stats.Images)/float64(stats.Batches), "rows/batch")
 			})
 		}
 	}
