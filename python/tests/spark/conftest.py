@@ -8,6 +8,7 @@ IMGVEC_HOME (libraries and models, else third_party), IMGVEC_REQUIRE (with "spar
 import importlib.util
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -157,10 +158,21 @@ class Place:
         return pid
 
     def end(self):
-        """Ends the place's servers, so that they take no time from later tests. SIGTERM: they take their sockets with them."""
-        for server in self.servers():
-            os.kill(server.pid, 15)
-        procs.wait("the place's servers to end", lambda: not self.servers())
+        """Ends the place's servers, so that they take no time from later tests. SIGTERM: they take their sockets with them.
+
+        A worker whose task was cancelled may live for some seconds more, and start another server meanwhile.
+        """
+        told = set()
+
+        def ended():
+            living = self.servers()
+            for server in living:
+                if server.pid not in told:
+                    told.add(server.pid)
+                    os.kill(server.pid, signal.SIGTERM)
+            return not living
+
+        procs.wait("the place's servers to end", ended)
         left = procs.sockets(self.sockets)
         shutil.rmtree(self.sockets, ignore_errors=True)
         assert not left, left
