@@ -5,6 +5,7 @@ IMGVEC_HOME (libraries and models, else third_party), IMGVEC_REQUIRE (with "spar
 (what the product's deadlines are multiplied by on small machines).
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -169,7 +170,8 @@ class Place:
             for server in living:
                 if server.pid not in told:
                     told.add(server.pid)
-                    os.kill(server.pid, signal.SIGTERM)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(server.pid, signal.SIGTERM)
             return not living
 
         procs.wait("the place's servers to end", ended)
