@@ -175,11 +175,20 @@ def device(cfg, task):
     return options, env
 
 
+def absolute(path):
+    """The path as it is for the server, which runs in another folder."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def private_folder(path):
     """Makes the folder of sockets, which is ours alone: who can write there could be taken for the server."""
-    with contextlib.suppress(FileExistsError):
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        os.mkdir(path, 0o700)
+    path = absolute(path)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path, 0o700)
+    except OSError as error:
+        raise ImgvecError(f"use {path} for sockets: {error}: name another folder by IMGVEC_SOCKET_DIR") from error
     info = os.lstat(path)
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
         raise ImgvecError(f"use {path} for sockets: it must be a folder of user {os.geteuid()} that no other may enter: "
@@ -243,7 +252,7 @@ class Place:
             raise ImgvecError("start imgvec: " + memory()[0])
         env = {**os.environ, "IMGVEC_PYTHON": sys.executable, **self.env, **cfg.env}
         if cfg.home:
-            env["IMGVEC_HOME"] = cfg.home
+            env["IMGVEC_HOME"] = absolute(cfg.home)
         argv = [self.binary, name, *(f"--{key}={value}" for key, value in self.options.items()),
                 *([f"--cores={cfg.cores}"] if cfg.cores else []), *(["--fetch"] if cfg.fetch else []), *more]
         try:
@@ -322,12 +331,13 @@ class Place:
             child.wait(10)
         status, words = child.poll(), self.words()
         child.kill()
-        if status and not words:  # it ended before it had a log, and will again: wrong usage, not for this system
+        if 0 < (status or 0) <= 128 and not words:  # before it had a log, and so again: wrong usage, not for this system
+            argv = [arg for arg in child.args if not arg.startswith("--lock-fd=")]
             with contextlib.suppress(subprocess.TimeoutExpired):
-                again = subprocess.run(child.args, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+                again = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
                 words = last_words(again.stderr.decode(errors="replace"))
         text = f"start imgvec serve ({self.task}): {ending(status)} before it was ready: " + "\n".join(words)
-        if status is None or status < 0 or status in PASSING or headline(words).startswith(HEADS):
+        if status is None or status < 0 or status > 128 or status in PASSING or headline(words).startswith(HEADS):
             raise Lost(text)
         if self.options.get("device", "").startswith("cuda") and self.task.spark and not self.task.gpus:
             text += ("\nSpark assigned no GPU: set spark.executor.resource.gpu.amount and spark.task.resource.gpu.amount, "
@@ -425,9 +435,10 @@ def headline(words):
 
 def ending(status):
     """How a child ended, in words. status is Popen's."""
-    if status is None or status >= 0:
+    if status is None or 0 <= status <= 128:
         return "it did not end" if status is None else f"it ended with status {status}"
-    return f"it was killed by {next((s.name for s in signal.Signals if s == -status), f'signal {-status}')}"
+    number = -status if status < 0 else status - 128
+    return f"it was killed by {next((s.name for s in signal.Signals if s == number), f'signal {number}')}"
 
 
 # --- one connection -------------------------------------------------------------------------------------------------
@@ -464,11 +475,24 @@ class Connection:
     def send(self, array):
         """Sends one batch: of a slice, its own bytes only."""
         batch = pa.RecordBatch.from_arrays([array], schema=self.schema)
-        with self.transport("send images"):
-            if not self.started:
-                self.sock.sendall(self.schema.serialize())
-                self.started = True
-            self.sock.sendall(batch.serialize())
+        try:
+            with self.transport("send images"):
+                if not self.started:
+                    self.sock.sendall(self.schema.serialize())
+                    self.started = True
+                self.sock.sendall(batch.serialize())
+        except Lost as lost:
+            lost.death = lost.death and (lost.hung or not self.stopped())
+            raise
+
+    def stopped(self):
+        """Tells whether a server that is gone had said that it would stop: its last line, behind answers, tells."""
+        with contextlib.suppress(OSError, EOFError, ValueError, pa.ArrowException):
+            self.reader = self.reader or pa.ipc.open_stream(self.file)
+            for _ in self.reader:
+                pass
+            return json.loads(self.file.readline()).get("code") == "stopping"
+        return False
 
     def receive(self, rows):
         """The answer to the oldest unanswered batch, which had so many rows."""
@@ -593,8 +617,9 @@ class Session:
     def answer_first(self):
         self.pump()
         piece = self.waiting[0]
-        piece.answer = self.connection.receive(len(piece.array))
-        self.deaths = 0
+        if piece.answer is None:
+            piece.answer = self.connection.receive(len(piece.array))
+            self.deaths = 0
 
     def pump(self):
         """Sends what may be sent. A suspect, which saw a server die, goes alone: then the second death convicts it and
@@ -609,6 +634,10 @@ class Session:
                 self.place = self.place or Place(self.cfg, self.task)
                 self.connection = self.place.connect()
                 self.about = self.connection.about
+            most = self.about["max_window"]["bytes"]
+            if piece.size > most and len(piece.array) == 1:
+                piece.answer = failed(f"image too large: it has {piece.size} bytes, and the server takes {most}")
+                continue
             piece.sent = True
             out.append(piece)
             self.connection.send(piece.array)
@@ -659,7 +688,9 @@ class Session:
             print(f"imgvec: {self.task}: {text}", file=sys.stderr, flush=True)
 
     def summary(self):
-        ran = ", ".join(str(self.about.get(key))[:40] for key in ("model", "sha256", "device", "provider", "precision"))
+        if not self.about:  # an empty partition
+            return
+        ran = ", ".join(str(self.about.get(key))[:64] for key in ("model", "sha256", "device", "provider", "precision"))
         self.say(f"{self.rows} rows, {self.failed} failed, {self.waited:.1f} s waiting, {self.lost} servers lost; {ran}")
 
 
@@ -689,8 +720,7 @@ class Quarantine:
             start, rows = todo.pop()
             answer, death, hung = self.run(array.slice(start, rows))
             if answer is None and rows == 1:
-                error = f"the image ends the process that reads it: {death}"
-                answer = pa.RecordBatch.from_pylist([{"error": error}], schema=ANSWER)
+                answer = failed(f"the image ends the process that reads it: {death}")
             if answer is None:  # a death costs a load of the model, a hang its time-out: small pieces go one by one
                 step = 1 if hung or rows <= 8 else (rows + 1) // 2
                 todo += reversed([(i, min(step, start + rows - i)) for i in range(start, start + rows, step)])
@@ -740,6 +770,11 @@ class Quarantine:
         self.child.wait()
         self.errors.seek(0)
         return status, last_words(self.errors.read(4 << 20).decode(errors="replace"))
+
+
+def failed(error):
+    """The answer to one image that has no features."""
+    return pa.RecordBatch.from_pylist([{"error": error}], schema=ANSWER)
 
 
 def combine(answers):

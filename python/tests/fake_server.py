@@ -6,9 +6,10 @@ takes 20 ms. Others get the features
 [length, crc32 % 1000, 7]. The environment tells the rest: FAKE_DIR is a folder where every process leaves
 its marks (count them with marks()), FAKE_PLAN a JSON object:
 
-    start: list, by number of the server in the folder: "ok", "exit N", "crash", "hang"
+    start: list, by number of the server in the folder: "ok", "exit N", "mute N" (the same without a word), "crash", "hang"
     hello: list, by number of the connection: "ok", "silent", "eof", "refuse CODE"
     answers: list, by number of the server: after so many batches it ends as "stopping"
+    largest: bytes of a window at most
     stdio: what "start" is for children; delay: seconds before READY
     hold: answers nothing before so many batches are there, then marks "excess" if more come in half a second
 """
@@ -88,6 +89,8 @@ class Server:
     def start(self):
         kind = "start" if sys.argv[1] == "serve" else "stdio"
         how = planned(kind, self.number if kind == "start" else mark("children"))
+        if how.startswith("mute"):
+            sys.exit(int(how.split()[1]))
         self.last_words(f"starting as {how}")
         if how.startswith("exit"):
             self.last_words("imgvec: no such model: make one")
@@ -170,7 +173,7 @@ class Server:
     def converse(self, hello, how, source, sink):
         reply = {"protocol": 1, "ok": True, "about": {
             "model": "fake", "sha256": "ab" * 32, "dim": 3, "device": "cpu", "provider": "none", "precision": "fp32",
-            "pid": os.getpid(), "start_time": 0}}
+            "pid": os.getpid(), "start_time": 0, "max_window": {"batches": 99, "bytes": PLAN.get("largest", 1 << 30)}}}
         if how.startswith("refuse"):
             reply = {"protocol": 1, "ok": False, "code": how.split()[1], "error": "no: change it"}
         sink.write(json.dumps(reply).encode() + b"\n")

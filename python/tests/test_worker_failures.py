@@ -129,6 +129,34 @@ def test_drain_is_no_death(fake):
     assert fake.count("stdio") == 0
 
 
+def test_drain_while_the_input_pauses_is_no_death(fake, until):
+    """What the server said at its end is read where the next images can't be sent."""
+    config = fake.config({"answers": [1]}, rows=16, respawns=0)
+
+    def arrays():
+        yield pa.array([image(i) for i in range(16)])
+        until(lambda: _worker.gone((fake.pids()[0], None)), "the end of the server")
+        yield pa.array([image(i) for i in range(16, 32)])
+
+    batches = list(_worker.features_of(config, arrays()))
+    assert [b.num_rows for b in batches] == [16, 16]
+    assert fake.count("serve") == 2
+    assert fake.count("stdio") == 0
+
+
+def test_an_image_that_no_server_takes_costs_its_own_row(fake):
+    """It is not sent, and its neighbours don't notice."""
+    [error] = check(go(fake, {70: b"x" * 5000}, {"largest": 4000}, batch_bytes=4000, window_bytes=4000), {70})
+    assert error == "image too large: it has 5000 bytes, and the server takes 4000"
+    assert not any(int(mark.split()[1]) >= 5000 for mark in fake.marks("batches"))
+
+
+def test_a_server_that_is_ended_while_it_starts_is_started_again(fake):
+    """As a signal ends it: with a status above 128 and without a word. It is not run once more for its words."""
+    check(go(fake, {}, {"start": ["mute 143", "ok"]}))
+    assert fake.count("serve") == 2
+
+
 def test_greetings_are_tried_again(fake):
     check(go(fake, {}, {"hello": ["eof", "refuse stopping", "eof"]}))
     assert fake.count("serve") == 1

@@ -200,6 +200,18 @@ def test_folder_of_sockets(fake, tmp_path, monkeypatch):
         place(fake.config(socket_dir=str(tmp_path / ("x" * 100))))
 
 
+def test_folder_of_sockets_as_people_write_it(fake, tmp_path, monkeypatch):
+    """The server runs in another folder, and knows nobody's home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text, meant in (("relative", "relative"), ("~/mine", "mine"), (str(tmp_path / "slash") + "/", "slash")):
+        one = place(fake.config(socket_dir=text))
+        assert one.folder == str(tmp_path / meant)
+        assert os.stat(one.folder).st_mode & 0o777 == 0o700
+    with pytest.raises(_worker.ImgvecError, match="use /proc/none for sockets: .*IMGVEC_SOCKET_DIR"):
+        place(fake.config(socket_dir="/proc/none"))
+
+
 def test_sockets_of_dead_servers_are_swept(fake):
     """Those of living servers and of servers that somebody starts stay."""
     run(fake.config(options={"model": "dies"}), table([b"a"], 1))
@@ -274,6 +286,7 @@ def test_last_words():
 def test_endings():
     assert _worker.ending(3) == "it ended with status 3"
     assert _worker.ending(-9) == "it was killed by SIGKILL"
+    assert _worker.ending(143) == "it was killed by SIGTERM"
     assert _worker.ending(-77) == "it was killed by signal 77"
 
 
