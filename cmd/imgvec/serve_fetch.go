@@ -15,8 +15,9 @@ import (
 // don't, opening the model says what is missing.
 func (s *service) fetch(ctx context.Context) {
 	tell := func(line string) { s.log.Info(line) }
-	// A GPU that was asked for by name needs its libraries; for auto it is too much to fetch unasked.
-	gpu := measure.GPUBuilt && strings.HasPrefix(s.flags.device, "cuda")
+	// A GPU that was asked for by name needs its libraries, 1.2 GB; for auto, or with no GPU there, that is too much to
+	// fetch unasked.
+	gpu := strings.HasPrefix(s.flags.device, "cuda") && measure.RealGPU()
 	if !fetch.Whole(home.Dir(), gpu) {
 		if err := fetch.Setup(ctx, fetch.Options{GPU: gpu, Log: tell}); err != nil {
 			s.log.Warn("the native libraries can't be fetched: " + oneLine(plain(err.Error())))

@@ -359,6 +359,16 @@ func TestServeFetchSaysWhatItCannotDo(t *testing.T) {
 	}
 }
 
+// Libraries for GPUs are gigabytes: they are not fetched for a GPU that is not there. Without a pip an attempt is told.
+func TestServeFetchesNothingForAGPUThatIsNotThere(t *testing.T) {
+	args := []string{"serve", "--listen", "unix:s.sock", "--fetch", "--device", "cuda", "--last-words", filepath.Join(t.TempDir(), "words")}
+	o := call{args: args, env: []string{"PATH=", "IMGVEC_PYTHON=", "IMGVEC_CUDA_DRIVER=" + filepath.Join(t.TempDir(), "none")}}.run(t)
+	o.want(t, exitFailed, "open device")
+	if strings.Contains(o.stderr, "fetch") {
+		t.Errorf("it tried to fetch:\n%s", o.stderr)
+	}
+}
+
 func TestVersionTellsOfFaults(t *testing.T) {
 	text, err := exec.CommandContext(t.Context(), faultyBinary(t), "version", "--json").Output()
 	must(t, err)

@@ -20,6 +20,12 @@ type GPUProvider = gpu.ProviderReport
 // GPUDevice is one GPU.
 type GPUDevice = gpu.Device
 
+// RealGPU tells whether a real GPU answers, whatever its libraries lack: what they are fetched for.
+func RealGPU() bool {
+	r := lookGPU()
+	return len(r.Devices) > 0 && !r.Simulated
+}
+
 func lookGPU() GPU { return gpu.Look("") }
 
 // gpuReason is why auto takes the GPUs as it does.
