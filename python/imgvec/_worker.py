@@ -423,7 +423,7 @@ def children():
 
 def last_words(text, most=20):
     """The lines of a log that say why its process died: the head of a crash and what came before, else the end."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Try 'imgvec ")]  # no shell here
     heads = (i for i, line in enumerate(lines) if line.startswith(HEADS))
     return lines[max(0, next(heads, len(lines) - most + 2) - 2):][:most]
 
@@ -704,10 +704,10 @@ class Quarantine:
 
     def judge_all(self, pieces):
         """Gives every piece its answer."""
+        self.say(f"quarantine of {sum(len(piece.array) for piece in pieces)} images that saw two servers die, one task after another")
         with locked(self.place.log + ".lock", float("inf")):
             try:
                 for piece in pieces:
-                    self.say(f"quarantine of {len(piece.array)} images that saw two servers die")
                     piece.answer = self.judge(piece.array)
             finally:
                 if self.connection:
