@@ -105,18 +105,14 @@ func (s *Server) ServeConn(ctx context.Context, rw io.ReadWriteCloser) error {
 	return err
 }
 
-// note counts and logs how a connection ended.
+// note logs how a connection ended. Of those that ended well there are millions, a Spark task each.
 func (s *Server) note(c *conn, err error) {
 	rows, failed := s.queue.answered(c)
-	level := slog.LevelInfo
-	if c.hello.Request != RequestExtract {
-		level = slog.LevelDebug
+	if err == nil {
+		s.log.Debug("imgvec: "+c.String()+" is through", "rows", rows, "failed", failed)
+		return
 	}
-	about := []any{"rows", rows, "failed", failed}
-	if err != nil {
-		about = append(about, "error", err)
-	}
-	s.log.Log(context.Background(), level, "imgvec: "+c.String()+" is through", about...)
+	s.log.Info("imgvec: "+c.String()+" is through", "rows", rows, "failed", failed, "error", err)
 }
 
 // admit counts a connection, unless no more are taken.
