@@ -97,12 +97,19 @@ def test_a_cancelled_job_leaves_the_server_alone(here, photos, expected, tmp_pat
 
 
 def test_a_cancelled_job_takes_its_stdio_children_along(here, photos, tmp_path):
-    """A killing image sends its batch to a child; the other rows of the batch are slow, so that the cancelling finds it at work."""
+    """A killing image sends its batch to children; the other rows of the batch are slow, so that the cancelling finds one at work."""
     contents = [images.slow(photos[i % len(photos)], 1500) for i in range(32)]
-    contents[31] = photos[0] + images.CRASH
+    contents[0] = photos[0] + images.CRASH
     job = Job(here.spark, here.featurize(here.read(images.table(str(tmp_path / "t"), contents, parts=1)), tuning={"rows": 32}), "children")
-    procs.wait("a stdio child", here.children, 120)
+
+    def at_work():  # those that read the killing image end at once
+        before = {c.pid for c in here.children()}
+        time.sleep(1)
+        return before & {c.pid for c in here.children()}
+
+    procs.wait("a stdio child at work", at_work)
     job.cancel()
+    assert here.children(), "the cancelling came too late"
     procs.within(5, "stdio children of a cancelled job to be gone", lambda: not here.children(), here.children)
     assert job.error is not None
 

@@ -9,10 +9,10 @@ import rows
 def test_python_workers_do_not_grow(place, photos, tmp_path):
     """After many times the rows that a window holds, workers have no more memory than after the first job, but for some megabytes."""
     here = place()
-    warm = here.read(images.table(str(tmp_path / "w"), [photos[i % len(photos)] for i in range(400)], parts=2))
+    warm = here.read(images.table(str(tmp_path / "w"), [photos[i % len(photos)] for i in range(300)], parts=2))
     here.featurize(warm).where("features is null").count()
     before = peak(here)
-    long = here.read(images.table(str(tmp_path / "l"), [photos[i % len(photos)] for i in range(2400)], parts=2))
+    long = here.read(images.table(str(tmp_path / "l"), [photos[i % len(photos)] for i in range(1500)], parts=2))
     assert here.featurize(long).where("features is null").count() == 0
     after = peak(here)
     print(f"largest Python worker: {before >> 20} MB, later {after >> 20} MB")
