@@ -1,6 +1,6 @@
 """Fixtures for tests on real Spark. What they need and how they are run: `make test-spark`.
 
-Variables: IMGVEC_TEST_BINARY (else ./imgvec), IMGVEC_TEST_FAULTS (the test build that trips over marked images, else .cache/imgvec-faults),
+Variables: IMGVEC_BINARY (else ./imgvec), IMGVEC_FAULTS_BINARY (the test build that trips over marked images, else .cache/imgvec-faults),
 IMGVEC_HOME (libraries and models, else third_party), IMGVEC_REQUIRE (with "spark" in it nothing of this may be missing), IMGVEC_TEST_SLACK
 (what the product's deadlines are multiplied by on small machines).
 """
@@ -17,10 +17,10 @@ import pytest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 HERE = os.path.dirname(os.path.abspath(__file__))
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)
-if importlib.util.find_spec("imgvec") is None:  # else it is installed, as `make test-spark` has it
-    sys.path.insert(0, os.path.join(ROOT, "python"))
+SOURCE = os.path.join(ROOT, "python")
+sys.path[:] = [HERE, *(p for p in sys.path if p not in (HERE, SOURCE))]
+if importlib.util.find_spec("imgvec") is None:  # else it is installed, as `make test-spark` has it, and that is what is tested
+    sys.path.insert(1, SOURCE)
 
 import images  # noqa: E402
 import procs  # noqa: E402
@@ -74,13 +74,13 @@ def home():
 @pytest.fixture(scope="session")
 def binary(home):
     """The released build."""
-    return need(os.environ.get("IMGVEC_TEST_BINARY") or os.path.join(ROOT, "imgvec"), "the binary (make build)")
+    return need(os.environ.get("IMGVEC_BINARY") or os.path.join(ROOT, "imgvec"), "the binary (make build)")
 
 
 @pytest.fixture(scope="session")
 def faults(home):
     """The test build, which trips over marked images."""
-    return need(os.environ.get("IMGVEC_TEST_FAULTS") or os.path.join(ROOT, ".cache", "imgvec-faults"), "the test build (make faults)")
+    return need(os.environ.get("IMGVEC_FAULTS_BINARY") or os.path.join(ROOT, ".cache", "imgvec-faults"), "the test build (make faults)")
 
 
 @pytest.fixture(scope="session")

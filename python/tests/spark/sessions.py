@@ -88,7 +88,8 @@ class Session:
 
         before = dict(os.environ)
         os.environ.update(env)
-        os.environ.pop("PYTHONPATH", None)  # workers must not find the package: the closure brings all that they need
+        for name in ("PYTHONPATH", "IMGVEC_BINARY"):  # the closure brings the package, and the tests name the command
+            os.environ.pop(name, None)
         try:
             builder = SparkSession.builder.master(self.master).appName("imgvec")
             for key, value in conf.items():
