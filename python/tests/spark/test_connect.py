@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ def report(faults, home, photos, tmp_path_factory):
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-6000:]
     found = json.loads(run.stdout.strip().splitlines()[-1])
     found["mark"], found["sockets"] = job["mark"], sockets
-    return found
+    yield found
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def test_features_and_errors(report, photos, expected):
