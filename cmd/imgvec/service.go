@@ -142,10 +142,11 @@ func (s *service) serveMetrics() error {
 	return nil
 }
 
-// end closes what is open, in a bounded time: the process ends with it. It returns how the service ended.
+// end closes what is open, in a bounded time: the process ends with it. It returns how the service ended. A stuck server
+// can't be closed, and one whose only client is gone owes nobody a wait for an image that may be stuck.
 func (s *service) end(err error) error {
 	s.socket.Load().remove()
-	if !errors.Is(err, serve.ErrStalled) {
+	if !errors.Is(err, serve.ErrStalled) && !errors.Is(err, serve.ErrClientGone) {
 		done := make(chan struct{})
 		go func() { s.close(); close(done) }()
 		select {
