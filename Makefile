@@ -192,6 +192,7 @@ test-python: setup faults $(PY_ENV)/.done ## the Python package's tests without 
 	PYTHONPATH=python IMGVEC_BINARY="$(CURDIR)/imgvec" $(PY_ENV)/bin/python -m pytest -q python/tests --ignore python/tests/spark
 
 test-spark: setup faults wheel $(if $(TAGS),sim) .cache/spark-3.5/.done .cache/spark-4/.done ## the package's tests on real Spark, the oldest and the newest (needs Java 17)
+	./imgvec model pull resnet50-random
 	for env in .cache/spark-3.5 .cache/spark-4; do \
 		$$env/bin/python $(PIP_INSTALL) --force-reinstall --no-deps dist/imgvec-*.whl && \
 		$$env/bin/python -m pytest -q python/tests/spark || exit 1; \
