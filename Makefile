@@ -25,7 +25,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 BUNDLE_FILE := imgvec-bundle-linux-amd64.tar
 GOLANGCI_LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
-CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/... ./gpu/...
+CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/... ./gpu/... ./serve/...
 FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
