@@ -24,6 +24,8 @@ var mayImport = map[string][]string{
 	"internal/home":            {"."},
 	"internal/fetch":           {"internal/home"},
 	"internal/testdata":        {},
+	"internal/leaktest":        {},
+	"internal/arrowstream":     {},
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/onnx":            {"internal/float16"},
@@ -46,9 +48,9 @@ var mayImport = map[string][]string{
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
 	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
-	"dataset":                  {"internal/float16", "dataset/..."},
+	"dataset":                  {"internal/arrowstream", "internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
-	"serve":                    {"executor", "dataset"},
+	"serve":                    {"executor", "dataset", "internal/arrowstream"},
 	"cmd/...":                  {"executor", "preprocess", "dataset", "model", "serve", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
 }
 

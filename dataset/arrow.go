@@ -1,14 +1,14 @@
 package dataset
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"github.com/imgvec/imgvec/internal/arrowstream"
 )
 
 // Bounds of a record batch: of a file by size, of a stream by age too, so that whoever reads it sees rows come.
@@ -54,37 +54,17 @@ func newArrowWriter(dst sink, format Format, meta Meta, dtype DType) (*arrowWrit
 	return w, nil
 }
 
-// startStream writes the schema. Arrow's writer would do that with the first rows; so another one writes it, and what
-// the writer of the rows says of it is left out.
+// startStream writes the schema.
 func (w *arrowWriter) startStream(schema *arrow.Schema) error {
-	var head bytes.Buffer
-	if err := ipc.NewWriter(&head, ipc.WithSchema(schema)).Close(); err != nil {
-		return fmt.Errorf("imgvec: create arrow: %w", err)
+	batches, err := arrowstream.NewWriter(w.dst, schema)
+	if err != nil {
+		return w.dst.explain(err)
 	}
-	const end = 8 // bytes of the mark of the stream's end
-	head.Truncate(head.Len() - end)
-	w.ipc, w.limit = ipc.NewWriter(&without{w.dst, head.Len()}, ipc.WithSchema(schema)), streamBytes
+	w.ipc, w.limit = batches, streamBytes
 	if _, live := w.dst.(*stream); live {
 		w.delay = streamDelay
 	}
-	_, err := w.dst.Write(head.Bytes())
-	return w.dst.explain(err)
-}
-
-// without leaves out the first bytes of what is written.
-type without struct {
-	w    io.Writer
-	left int
-}
-
-func (w *without) Write(p []byte) (int, error) {
-	skip := min(w.left, len(p))
-	w.left -= skip
-	if skip == len(p) {
-		return skip, nil
-	}
-	n, err := w.w.Write(p[skip:])
-	return skip + n, err
+	return nil
 }
 
 func (w *arrowWriter) Write(r Row) error {

@@ -15,31 +15,12 @@ import (
 	"time"
 	"unsafe"
 
-	"go.uber.org/goleak"
-
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/backendtest/fake"
+	"github.com/imgvec/imgvec/internal/leaktest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := leaks(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaks names goroutines that should not run any more. On a loaded machine one may need a while for its last step, more
-// than goleak waits by itself.
-func leaks() (err error) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		if err = goleak.Find(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, os.Stderr)) }
 
 // fakeDecoder "decodes" by copying: the pixels are the data, repeated. Data that starts with "bad" fails, "panic"
 // panics.
@@ -126,7 +107,7 @@ func open(t *testing.T, change func(*setup), backends ...imgvec.Backend) *Execut
 	t.Helper()
 	before := batchBytes.Load()
 	t.Cleanup(func() {
-		if err := leaks(); err != nil {
+		if err := leaktest.Find(); err != nil {
 			t.Error(err)
 		}
 		if n := batchBytes.Load() - before; n > 0 { // less: the test closed another one

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -10,6 +9,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/imgvec/imgvec/internal/arrowstream"
 )
 
 // Schema is that of all answers. (Spark takes no list of a fixed size, and calls a list's values "element".)
@@ -26,38 +27,13 @@ type answers struct {
 	build *array.RecordBuilder
 }
 
-// newAnswers writes the schema at once: a client may wait for it before it sends its first batch. Arrow's writer would
-// write it with the first batch; so another one writes it here, and what the writer of the batches says is left out.
+// newAnswers writes the schema at once: a client may wait for it before it sends its first batch.
 func newAnswers(w io.Writer) (*answers, error) {
-	var head bytes.Buffer
-	if err := ipc.NewWriter(&head, ipc.WithSchema(Schema)).Close(); err != nil {
+	stream, err := arrowstream.NewWriter(w, Schema)
+	if err != nil {
 		return nil, err
 	}
-	const end = 8 // bytes of the mark of the stream's end
-	head.Truncate(head.Len() - end)
-	if _, err := w.Write(head.Bytes()); err != nil {
-		return nil, err
-	}
-	return &answers{
-		ipc:   ipc.NewWriter(&without{w, head.Len()}, ipc.WithSchema(Schema)),
-		build: array.NewRecordBuilder(memory.DefaultAllocator, Schema),
-	}, nil
-}
-
-// without leaves out the first bytes of what is written.
-type without struct {
-	w    io.Writer
-	left int
-}
-
-func (w *without) Write(p []byte) (int, error) {
-	skip := min(w.left, len(p))
-	w.left -= skip
-	if skip == len(p) {
-		return skip, nil
-	}
-	n, err := w.w.Write(p[skip:])
-	return skip + n, err
+	return &answers{ipc: stream, build: array.NewRecordBuilder(memory.DefaultAllocator, Schema)}, nil
 }
 
 // write sends the answer to a batch: a row for each of its rows, in their order.

@@ -22,27 +22,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"go.uber.org/goleak"
+
+	"github.com/imgvec/imgvec/internal/leaktest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := leaks(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaks names goroutines that should not run any more. On a loaded machine one may need a while for its last step.
-func leaks() (err error) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		if err = goleak.Find(); err == nil {
-			return nil
-		}
-	}
-	return err
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m, os.Stderr)) }
 
 // patience is how long a test waits for what has to happen.
 const patience = 60 * time.Second

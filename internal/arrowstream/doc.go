@@ -1,0 +1,2 @@
+// Package arrowstream writes Arrow IPC streams whose schema goes out before the first rows.
+package arrowstream
