@@ -135,7 +135,7 @@ def test_drain_while_the_input_pauses_is_no_death(fake, until):
 
     def arrays():
         yield pa.array([image(i) for i in range(16)])
-        until(lambda: _worker.gone((fake.pids()[0], None)), "the end of the server")
+        until(lambda: not _worker.process(fake.pids()[0])[0], "the end of the server")
         yield pa.array([image(i) for i in range(16, 32)])
 
     batches = list(_worker.features_of(config, arrays()))
