@@ -369,6 +369,15 @@ func TestServeFetchesNothingForAGPUThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestServeSaysThatTheFolderIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	o := call{args: []string{"serve", "--listen", "unix:" + filepath.Join(dir, "none", "s.sock"), "--model", "nothing"}}.run(t)
+	o.want(t, exitFailed, "its folder is not there: make it first") // before the model is looked for
+	if names := left(t, dir); len(names) > 0 {
+		t.Errorf("left %v", names)
+	}
+}
+
 func TestVersionTellsOfFaults(t *testing.T) {
 	text, err := exec.CommandContext(t.Context(), faultyBinary(t), "version", "--json").Output()
 	must(t, err)

@@ -75,6 +75,9 @@ func vacant(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("listen on %s: its folder is not there: make it first, for yourself alone (mkdir -m 700)", path)
+		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("listen on %s: %w", path, err)

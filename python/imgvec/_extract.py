@@ -75,6 +75,10 @@ def _images(images):
     """The images as a list of (encoded image or absolute path, id)."""
     if isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview)):
         images = [images]
+    try:
+        images = iter(images)
+    except TypeError as error:
+        raise TypeError(f"extract: {type(images).__name__} is not iterable: give an image or a list of them, each a path or encoded bytes") from error
     return [_image(i, image) for i, image in enumerate(images)]
 
 
