@@ -45,6 +45,9 @@ type input interface {
 	each(ctx context.Context, yield func(imgvec.Item) bool) (more bool, err error)
 	// count is the number of items that each will yield; known is false where only reading them tells.
 	count(ctx context.Context) (n int64, known bool, err error)
+	// sign writes what tells this input from another: it is the same for two runs that would get the same items. An input
+	// that can't be read twice is ErrUsage.
+	sign(ctx context.Context, w io.Writer) error
 	// any tells whether each will yield anything.
 	any(ctx context.Context) (bool, error)
 }

@@ -72,6 +72,12 @@ func (t *tree) count(ctx context.Context) (int64, bool, error) {
 	return w.n, err == nil, err
 }
 
+func (t *tree) sign(ctx context.Context, w io.Writer) error {
+	twin := *t
+	twin.ignored = new(atomic.Int64)
+	return signItems(ctx, &twin, w)
+}
+
 func (t *tree) any(ctx context.Context) (found bool, err error) {
 	w := walk{tree: t, ctx: ctx, ignored: new(atomic.Int64), yield: func(imgvec.Item) bool { found = true; return false }}
 	_, err = w.start()

@@ -42,7 +42,7 @@ func (w *worker) fill(ctx context.Context, b *imgvec.Batch, items []imgvec.Item,
 	w.rows = w.rows[:0]
 	for i := range items {
 		r := &out[i]
-		r.ID, r.Index = items[i].ID, first+i
+		r.ID, r.Index, r.Tag = items[i].ID, first+i, items[i].Tag
 		pic, err := w.one(ctx, b.Image(len(w.rows)), &items[i])
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

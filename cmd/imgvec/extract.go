@@ -23,6 +23,8 @@ const (
 // extractFlags are the flags of extract.
 type extractFlags struct {
 	engineFlags
+	inputFlags
+	longFlags
 	output, dtype        string
 	force                bool
 	onError              string
@@ -57,11 +59,13 @@ An image that can't be read or decoded does not stop the run: its row has no fea
 	flags.SortFlags = false
 	flags.StringVarP(&f.output, "output", "o", "", "`file` to write; its extension chooses the format")
 	flags.BoolVar(&f.force, "force", false, "replace an existing output")
-	f.add(flags)
+	f.engineFlags.add(flags)
 	flags.StringVar(&f.dtype, "features-dtype", "float32", "`type` that features are stored in: float32, float16")
 	flags.BoolVar(&f.normalize, "normalize", false, "scale each vector to length 1 (L2)")
 	flags.StringVar(&f.onError, "on-error", onErrorKeep, "`what` becomes of an image that fails: keep (a row that says why), skip (no row), fail (end the run)")
 	flags.Var(whole{&f.maxFailures, 0, 1 << 40}, "max-failures", "end with status 3 when more images failed (default no limit)")
+	f.inputFlags.add(flags)
+	f.longFlags.add(flags)
 	flags.StringVar(&f.progress, "progress", "auto", "`how` to show progress: auto (a bar on a terminal, else a line every 10 s), json, none")
 	flags.StringVar(&f.statistics, "stats", "", "write a report of the run to this `file` (JSON)")
 	return cmd
@@ -82,6 +86,12 @@ func (f *extractFlags) check() error {
 		return err
 	}
 	if err := f.engineFlags.check(); err != nil {
+		return err
+	}
+	if err := f.inputFlags.check(); err != nil {
+		return err
+	}
+	if err := f.longFlags.check(); err != nil {
 		return err
 	}
 	if f.statistics != "" {
