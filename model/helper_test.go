@@ -36,7 +36,7 @@ func safetensors(t *testing.T, arch string, seed uint64, rename func(string) str
 		t.Fatal(err)
 	}
 	r := &recorder{Generator: source}
-	if _, _, err := buildGraph(arch, 224, r); err != nil {
+	if _, err := buildGraph(arch, 224, r); err != nil {
 		t.Fatal(err)
 	}
 	header, data := map[string]any{}, []byte(nil)

@@ -86,20 +86,16 @@ func (e Entry) pull(ctx context.Context, opts PullOptions) (*Model, error) {
 
 // convert builds the model from its weights, whose whole hash e.SHA256 is by now, and installs it.
 func (e Entry) convert(file *checkpoint.File, homeDir string, replace bool) (*Model, error) {
-	src, err := newWeights(file)
-	if err != nil {
-		return nil, err
-	}
-	b, dim, err := buildGraph(e.Arch, e.Preset.InputSize.Height, src)
+	b, err := buildGraph(e.Arch, e.Preset.InputSize.Height, weights{file})
 	if err != nil {
 		return nil, err
 	}
 	manifest := Manifest{
-		Name: e.Name, Arch: e.Arch, Source: e.Source, License: e.License, Logits: "logits",
-		Weights: FileHash{File: e.WeightsFile, SHA256: e.SHA256}, Spec: builtSpec(e.Name, dim, e.Preset),
+		Name: e.Name, Arch: e.Arch, Source: e.Source, License: e.License, Logits: b.logits,
+		Weights: FileHash{File: e.WeightsFile, SHA256: e.SHA256}, Spec: builtSpec(e.Name, b.dim, e.Preset),
 	}
 	dir := filepath.Join(homeDir, "models", e.Name)
-	if err := install(dir, b, manifest, replace); err != nil {
+	if err := install(dir, b.Builder, manifest, replace); err != nil {
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: homeDir})

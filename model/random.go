@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/home"
@@ -30,7 +31,7 @@ func Random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 
 func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 	preset := imageNet(256, 224, imgvec.Bilinear)
-	if size, ok := graph.LiteSize(arch); ok {
+	if size := graph.Side(arch); strings.HasPrefix(arch, "efficientnet-lite") && size > 0 {
 		preset = litePreset(size+32, size)
 	}
 	name := opts.Name
@@ -50,16 +51,16 @@ func random(arch string, seed uint64, opts RandomOptions) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; architectures: %s", err, archList())
 	}
-	b, dim, err := buildGraph(arch, preset.InputSize.Height, src)
+	b, err := buildGraph(arch, preset.InputSize.Height, src)
 	if err != nil {
 		return nil, err
 	}
 	manifest := Manifest{
 		Name: name, Arch: arch, Source: fmt.Sprintf("RANDOM weights, made by imgvec (seed %d): the features mean nothing", seed),
-		License: "none needed", Random: true, Logits: graph.Logits, Spec: builtSpec(name, dim, preset),
+		License: "none needed", Random: true, Logits: b.logits, Spec: builtSpec(name, b.dim, preset),
 	}
 	dir := filepath.Join(opts.Home, "models", name)
-	if err := install(dir, b, manifest, opts.Force); err != nil {
+	if err := install(dir, b.Builder, manifest, opts.Force); err != nil {
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: opts.Home})

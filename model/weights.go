@@ -8,33 +8,15 @@ import (
 	"github.com/imgvec/imgvec/model/internal/graph"
 )
 
-// weights shows a checkpoint to the graph builders under the names that they use.
-type weights struct {
-	file  *checkpoint.File
-	names []string
-	own   map[string]string // builder's name -> the checkpoint's
-}
-
-func newWeights(f *checkpoint.File) (*weights, error) {
-	w := &weights{file: f, own: map[string]string{}}
-	renamed := graph.TorchvisionNames(f.Names())
-	for _, name := range f.Names() {
-		to := renamed[name]
-		if other, twice := w.own[to]; twice {
-			return nil, fmt.Errorf("tensors %q and %q mean the same weight", other, name)
-		}
-		w.own[to] = name
-		w.names = append(w.names, to)
-	}
-	return w, nil
-}
+// weights shows a checkpoint to the graph builders.
+type weights struct{ file *checkpoint.File }
 
 // Names implements graph.Source.
-func (w *weights) Names() []string { return w.names }
+func (w weights) Names() []string { return w.file.Names() }
 
 // Shape implements graph.Source.
-func (w *weights) Shape(name string) ([]int64, bool) {
-	t, ok := w.file.Tensor(w.own[name])
+func (w weights) Shape(name string) ([]int64, bool) {
+	t, ok := w.file.Tensor(name)
 	if !ok {
 		return nil, false
 	}
@@ -42,26 +24,32 @@ func (w *weights) Shape(name string) ([]int64, bool) {
 }
 
 // Float32s implements graph.Source.
-func (w *weights) Float32s(name string) ([]float32, error) {
-	t, ok := w.file.Tensor(w.own[name])
+func (w weights) Float32s(name string) ([]float32, error) {
+	t, ok := w.file.Tensor(name)
 	if !ok {
 		return nil, fmt.Errorf("tensor %q is not there", name)
 	}
 	return t.Float32s()
 }
 
-// buildGraph builds an architecture for pictures of one size.
-func buildGraph(arch string, size int, src graph.Source) (b *onnx.Builder, dim int, err error) {
-	if dim, ok := graph.ResNetDim(arch); ok {
-		b, err := graph.ResNet(arch, size, src)
-		return b, dim, err
+// built is a model's graph, and what the manifest says of it.
+type built struct {
+	*onnx.Builder
+	dim    int    // features an image
+	side   int    // of the pictures, in pixels
+	logits string // name of the output with a classifier's scores; empty: the checkpoint has no classifier
+}
+
+// buildGraph builds an architecture for pictures of one size; 0 is the size that the checkpoint was made for.
+func buildGraph(arch string, size int, src graph.Source) (built, error) {
+	b, err := graph.Build(arch, size, src)
+	if err != nil {
+		return built{}, err
 	}
-	if want, ok := graph.LiteSize(arch); ok {
-		if size != want {
-			return nil, 0, fmt.Errorf("%s takes pictures of %d pixels, not %d", arch, want, size)
-		}
-		b, err := graph.EfficientNetLite(arch, src)
-		return b, graph.LiteDim, err
+	input, features := b.Declared(graph.Input), b.Declared(graph.Features)
+	g := built{Builder: b, dim: int(features[1].Size), side: int(input[2].Size)}
+	if b.Declared(graph.Logits) != nil {
+		g.logits = graph.Logits
 	}
-	return nil, 0, fmt.Errorf("architecture %q can't be imported; the ones that can are: %s", arch, archList())
+	return g, nil
 }

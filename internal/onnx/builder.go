@@ -22,6 +22,7 @@ type Builder struct {
 	inits   []initializer
 	inputs  []byte
 	outputs []byte
+	dims    map[string][]Dim // of declared inputs and outputs
 }
 
 type initializer struct {
@@ -31,7 +32,9 @@ type initializer struct {
 }
 
 // NewBuilder starts a graph with a name and a text that says what it is.
-func NewBuilder(name, doc string) *Builder { return &Builder{name: name, doc: doc} }
+func NewBuilder(name, doc string) *Builder {
+	return &Builder{name: name, doc: doc, dims: map[string][]Dim{}}
+}
 
 // Dim is one axis of a declared shape: a size, or a name for one that is free.
 type Dim struct {
@@ -53,13 +56,18 @@ func Batched(sizes ...int64) []Dim { return append([]Dim{{Name: "N"}}, Fixed(siz
 
 // Input declares a float32 input.
 func (b *Builder) Input(name string, dims []Dim) {
+	b.dims[name] = dims
 	b.inputs = appendMessage(b.inputs, graphInput, valueInfo(name, Float, dims))
 }
 
 // Output declares a float32 output.
 func (b *Builder) Output(name string, dims []Dim) {
+	b.dims[name] = dims
 	b.outputs = appendMessage(b.outputs, graphOutput, valueInfo(name, Float, dims))
 }
+
+// Declared gives the shape that an input or output was declared with; nil where there is none of that name.
+func (b *Builder) Declared(name string) []Dim { return b.dims[name] }
 
 // Weights adds a float32 constant. The builder keeps data until Write.
 func (b *Builder) Weights(name string, data []float32, dims ...int64) string {

@@ -2,7 +2,9 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/imgvec/imgvec/internal/onnx"
 )
@@ -34,37 +36,59 @@ var lites = map[string]liteScale{
 	"efficientnet-lite4": {1.4, 1.8, 300},
 }
 
-// LiteSize is the side of an EfficientNet-Lite's pictures; ok is false where arch is none.
-func LiteSize(arch string) (size int, ok bool) {
-	scale, ok := lites[arch]
-	return int(scale.size), ok
+var liteFamily = family{
+	name:   "EfficientNet-Lite0 to 4",
+	archs:  slices.Collect(maps.Keys(lites)),
+	side:   func(arch string) int { return int(lites[arch].size) },
+	detect: detectLite,
+	build:  EfficientNetLite,
 }
 
-// LiteDim is the features an image of every EfficientNet-Lite.
-const LiteDim = liteHead
+// detectLite compares the widths of the blocks. EfficientNet proper has squeeze-and-excite, and is none.
+func detectLite(src Source) (arch string, ok bool) {
+	if !has(src, "_conv_stem.weight") || has(src, "_blocks.0._se_reduce.weight") {
+		return "", false
+	}
+	block := func(i int) string { return fmt.Sprintf("_blocks.%d._project_conv.weight", i) }
+	count := counted(src, block)
+	for arch, scale := range lites {
+		blocks := scale.blocks()
+		same := count == len(blocks)
+		for i := 0; same && i < count; i++ {
+			same = side(src, block(i), 0) == blocks[i].out
+		}
+		if same {
+			return arch, true
+		}
+	}
+	return "", false
+}
 
 // EfficientNetLite builds arch ("efficientnet-lite0" to "efficientnet-lite4": no squeeze-and-excite, ReLU6) from a
 // checkpoint with the names of efficientnet_lite_pytorch. Its features are the global average of the last
-// convolution's activation.
-func EfficientNetLite(arch string, src Source) (*onnx.Builder, error) {
+// convolution's activation. TensorFlow's padding depends on the size of the pictures, so that size is the member's (or 0).
+func EfficientNetLite(arch string, size int, src Source) (*onnx.Builder, error) {
 	scale, ok := lites[arch]
 	if !ok {
 		return nil, fmt.Errorf("architecture %q is no EfficientNet-Lite that the project knows", arch)
 	}
-	n := &network{Builder: onnx.NewBuilder(arch, arch+", batch norm folded"), loader: newLoader(arch, src)}
+	if size != 0 && size != int(scale.size) {
+		return nil, fmt.Errorf("%s takes pictures of %d pixels, not %d", arch, scale.size, size)
+	}
+	n := &network{Builder: onnx.NewBuilder(arch, arch+", batch norm folded"), loader: newLoader(arch, src, nil)}
 	n.Input(Input, onnx.Batched(3, scale.size, scale.size))
 	n.zero, n.six = n.Weights("relu6.min", []float32{0}), n.Weights("relu6.max", []float32{6})
-	size := scale.size
-	x := n.sameConv(Input, "stem", "_conv_stem", norm{"_bn0", liteEpsilon}, conv{in: 3, out: liteStem, kernel: 3, stride: 2}, &size)
+	at := scale.size
+	x := n.sameConv(Input, "stem", "_conv_stem", norm{"_bn0", liteEpsilon}, conv{in: 3, out: liteStem, kernel: 3, stride: 2}, &at)
 	x = n.relu6(x)
 	in := int64(liteStem)
 	for index, b := range scale.blocks() {
-		x = n.invertedResidual(x, index, in, b, &size)
+		x = n.invertedResidual(x, index, in, b, &at)
 		in = b.out
 	}
-	x = n.sameConv(x, "head", "_conv_head", norm{"_bn1", liteEpsilon}, conv{in: in, out: liteHead, kernel: 1, stride: 1}, &size)
+	x = n.sameConv(x, "head", "_conv_head", norm{"_bn1", liteEpsilon}, conv{in: in, out: liteHead, kernel: 1, stride: 1}, &at)
 	x = n.relu6(x)
-	n.classifier(x, "_fc", liteHead, n.classes("_fc.weight"))
+	n.classifier(x, "_fc", liteHead)
 	return n.done()
 }
 

@@ -69,12 +69,11 @@ func (t *trained) add(name string, shape ...int64) {
 func record(t *testing.T, arch string) *trained {
 	t.Helper()
 	r := recorder{newTrained(7)}
-	var err error
-	if _, ok := resnets[arch]; ok {
-		_, err = ResNet(arch, 32, r)
-	} else {
-		_, err = EfficientNetLite(arch, r)
+	size := 32
+	if _, lite := lites[arch]; lite {
+		size = 0
 	}
+	_, err := Build(arch, size, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +186,7 @@ func TestLiteComputesWhatPyTorchComputes(t *testing.T) {
 		t.Skip("seconds")
 	}
 	weights := record(t, "efficientnet-lite0")
-	b, err := EfficientNetLite("efficientnet-lite0", weights)
+	b, err := EfficientNetLite("efficientnet-lite0", 0, weights)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,15 +298,12 @@ func TestHuggingFaceNames(t *testing.T) {
 	for _, name := range weights.names {
 		theirs = append(theirs, hfName(name))
 	}
-	ours := TorchvisionNames(theirs)
-	for i, name := range weights.names {
-		if got := ours[theirs[i]]; got != name {
-			t.Errorf("%s became %s, expected %s", theirs[i], got, name)
-		}
-	}
-	for _, name := range append(weights.names, "anything.else", "encoder.stages.0.layers.0.layer.0.unknown.weight") {
-		if got := TorchvisionNames([]string{name})[name]; got != name {
-			t.Errorf("%s became %s", name, got)
+	for _, prefix := range []string{"resnet.", ""} {
+		for i, name := range weights.names {
+			want := strings.Replace(theirs[i], "resnet.", prefix, 1)
+			if got := huggingFaceResNet(prefix, name); got != want {
+				t.Errorf("%s became %s, expected %s", name, got, want)
+			}
 		}
 	}
 }

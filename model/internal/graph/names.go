@@ -5,45 +5,41 @@ import (
 	"strings"
 )
 
-// TorchvisionNames gives a Hugging Face ResNet's tensors the names that torchvision uses. names that are not Hugging
-// Face's stay as they are.
-func TorchvisionNames(names []string) map[string]string {
-	renamed := make(map[string]string, len(names))
-	for _, name := range names {
-		renamed[name] = torchvisionName(name)
+// naming gives the checkpoint's name of a tensor that a builder asks for by its own. Each family has one for each
+// library whose checkpoints it reads; nil leaves names as they are.
+type naming func(own string) string
+
+// resnetNaming finds out whose names a ResNet's checkpoint has: torchvision's and timm's, which are the builder's, or
+// Hugging Face's, with or without the prefix of a model with a head.
+func resnetNaming(src Source) naming {
+	for _, prefix := range []string{"resnet.", ""} {
+		if has(src, prefix+"embedder.embedder.convolution.weight") {
+			return func(own string) string { return huggingFaceResNet(prefix, own) }
+		}
 	}
-	return renamed
+	return nil
 }
 
-func torchvisionName(name string) string {
-	bare := strings.TrimPrefix(name, "resnet.")
-	if rest, ok := strings.CutPrefix(bare, "embedder.embedder."); ok {
-		return convOrNorm(rest, "conv1", "bn1", name)
-	}
-	if rest, ok := strings.CutPrefix(bare, "classifier.1."); ok {
-		return "fc." + rest
+// huggingFaceResNet is the name that transformers' ResNetModel has for a tensor of torchvision's.
+func huggingFaceResNet(prefix, own string) string {
+	parts := strings.Split(own, ".")
+	tail := parts[len(parts)-1]
+	if parts[0] == "fc" {
+		return "classifier.1." + tail
 	}
 	var stage, block, layer int
-	if n, _ := fmt.Sscanf(bare, "encoder.stages.%d.layers.%d.layer.%d.", &stage, &block, &layer); n == 3 {
-		prefix := fmt.Sprintf("encoder.stages.%d.layers.%d.layer.%d.", stage, block, layer)
-		at := fmt.Sprintf("layer%d.%d.", stage+1, block)
-		return convOrNorm(strings.TrimPrefix(bare, prefix), fmt.Sprintf("%sconv%d", at, layer+1), fmt.Sprintf("%sbn%d", at, layer+1), name)
+	if n, _ := fmt.Sscanf(own, "layer%d.%d.downsample.%d.", &stage, &block, &layer); n == 3 {
+		kind := [2]string{"convolution", "normalization"}[min(layer, 1)]
+		return fmt.Sprintf("%sencoder.stages.%d.layers.%d.shortcut.%s.%s", prefix, stage-1, block, kind, tail)
 	}
-	if n, _ := fmt.Sscanf(bare, "encoder.stages.%d.layers.%d.shortcut.", &stage, &block); n == 2 {
-		prefix := fmt.Sprintf("encoder.stages.%d.layers.%d.shortcut.", stage, block)
-		at := fmt.Sprintf("layer%d.%d.downsample.", stage+1, block)
-		return convOrNorm(strings.TrimPrefix(bare, prefix), at+"0", at+"1", name)
+	if n, _ := fmt.Sscanf(own, "layer%d.%d.conv%d.", &stage, &block, &layer); n == 3 {
+		return fmt.Sprintf("%sencoder.stages.%d.layers.%d.layer.%d.convolution.%s", prefix, stage-1, block, layer-1, tail)
 	}
-	return name
-}
-
-// convOrNorm maps "convolution.weight" and "normalization.weight"; name is the answer for anything else.
-func convOrNorm(rest, conv, norm, name string) string {
-	if tail, ok := strings.CutPrefix(rest, "convolution."); ok {
-		return conv + "." + tail
+	if n, _ := fmt.Sscanf(own, "layer%d.%d.bn%d.", &stage, &block, &layer); n == 3 {
+		return fmt.Sprintf("%sencoder.stages.%d.layers.%d.layer.%d.normalization.%s", prefix, stage-1, block, layer-1, tail)
 	}
-	if tail, ok := strings.CutPrefix(rest, "normalization."); ok {
-		return norm + "." + tail
+	if parts[0] == "conv1" {
+		return prefix + "embedder.embedder.convolution." + tail
 	}
-	return name
+	return prefix + "embedder.embedder.normalization." + tail
 }

@@ -27,14 +27,31 @@ func (n *network) conv(x, name, key string, bn norm, c conv) string {
 }
 
 // classifier ends the graph: global average pool to the features, a linear layer to the logits.
-func (n *network) classifier(x, key string, dim, classes int64) {
+func (n *network) classifier(x, key string, dim int64) {
 	pooled := n.Node("GlobalAveragePool", "pool", []string{x})
 	n.Node("Flatten", Features, []string{pooled}, onnx.Int("axis", 1))
+	n.Output(Features, onnx.Batched(dim))
+	n.logits(Features, key, dim)
+}
+
+// logits adds the classifier on x [N, dim] where the checkpoint has one; its number of classes is the checkpoint's.
+func (n *network) logits(x, key string, dim int64) {
+	if n.lacks(key+".weight", key+".bias") {
+		return
+	}
+	classes := n.classes(key + ".weight")
 	weight := n.Weights("classifier.weight", n.load(key+".weight", classes, dim), classes, dim)
 	bias := n.Weights("classifier.bias", n.load(key+".bias", classes), classes)
-	n.Node("Gemm", Logits, []string{Features, weight, bias}, onnx.Int("transB", 1))
-	n.Output(Features, onnx.Batched(dim))
+	n.Node("Gemm", Logits, []string{x, weight, bias}, onnx.Int("transB", 1))
 	n.Output(Logits, onnx.Batched(classes))
+}
+
+// classes is the number of rows of the classifier's weights, 1000 where the checkpoint does not tell.
+func (n *network) classes(name string) int64 {
+	if shape, ok := n.shape(name); ok && len(shape) == 2 && shape[0] > 0 && shape[0] < 1<<20 {
+		return shape[0]
+	}
+	return 1000
 }
 
 // done gives the graph, or says what the checkpoint lacks.

@@ -24,24 +24,10 @@ type randomWeights struct{ seed uint64 }
 // RandomWeights makes random weights for arch. A tensor depends on the seed and its name only, and is computed
 // without a function that could differ between machines.
 func RandomWeights(arch string, seed uint64) (Generator, error) {
-	_, resnet := resnets[arch]
-	_, lite := lites[arch]
-	if !resnet && !lite {
+	if !Known(arch) {
 		return nil, fmt.Errorf("architecture %q is unknown", arch)
 	}
 	return randomWeights{seed}, nil
-}
-
-// Archs lists the architectures that can be built.
-func Archs() []string {
-	var names []string
-	for name := range resnets {
-		names = append(names, name)
-	}
-	for name := range lites {
-		names = append(names, name)
-	}
-	return names
 }
 
 func (randomWeights) Names() []string                    { return nil }

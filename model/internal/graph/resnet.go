@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/imgvec/imgvec/internal/onnx"
 )
@@ -22,13 +24,34 @@ var resnets = map[string]resnetLayout{
 
 const resnetEpsilon = 1e-5 // of PyTorch's batch norm
 
-// ResNetDim is the features an image of a ResNet; ok is false where arch is none.
-func ResNetDim(arch string) (dim int, ok bool) {
-	layout, ok := resnets[arch]
-	if !ok {
-		return 0, false
+const resnetSide = 224
+
+var resnetFamily = family{
+	name:   "ResNet-18 to 152",
+	archs:  slices.Collect(maps.Keys(resnets)),
+	side:   func(string) int { return resnetSide },
+	detect: detectResNet,
+	build:  ResNet,
+}
+
+// detectResNet counts the blocks of the four stages. A wider or grouped relative has the same names and other shapes.
+func detectResNet(src Source) (arch string, ok bool) {
+	l := newLoader("", src, resnetNaming(src))
+	var have resnetLayout
+	for stage := range have.blocks {
+		have.blocks[stage] = counted(src, func(i int) string { return l.theirs(fmt.Sprintf("layer%d.%d.conv1.weight", stage+1, i)) })
 	}
-	return int(512 * layout.expansion()), true
+	have.bottleneck = has(src, l.theirs("layer1.0.conv3.weight"))
+	second, _ := l.shape("layer1.0.conv2.weight")
+	if !slices.Equal(second, []int64{64, 64, 3, 3}) || !has(src, l.theirs("conv1.weight")) {
+		return "", false
+	}
+	for arch, layout := range resnets {
+		if layout == have {
+			return arch, true
+		}
+	}
+	return "", false
 }
 
 func (l resnetLayout) expansion() int64 {
@@ -38,15 +61,17 @@ func (l resnetLayout) expansion() int64 {
 	return 1
 }
 
-// ResNet builds arch ("resnet18" to "resnet152") for pictures of size x size from a checkpoint with torchvision's
-// names, which timm shares; [TorchvisionNames] gives them to Hugging Face's. Its features are the global average of the
-// last block. The number of classes is that of the checkpoint.
+// ResNet builds arch ("resnet18" to "resnet152") for pictures of size x size (0: 224) from a checkpoint with the names
+// of torchvision and timm, or with Hugging Face's. Its features are the global average of the last block.
 func ResNet(arch string, size int, src Source) (*onnx.Builder, error) {
 	layout, ok := resnets[arch]
 	if !ok {
 		return nil, fmt.Errorf("architecture %q is no ResNet that the project knows", arch)
 	}
-	n := &network{Builder: onnx.NewBuilder(arch, arch+" (v1.5), batch norm folded"), loader: newLoader(arch, src)}
+	if size == 0 {
+		size = resnetSide
+	}
+	n := &network{Builder: onnx.NewBuilder(arch, arch+" (v1.5), batch norm folded"), loader: newLoader(arch, src, resnetNaming(src))}
 	n.Input(Input, onnx.Batched(3, int64(size), int64(size)))
 	x := n.conv(Input, "conv1", "conv1", norm{"bn1", resnetEpsilon}, conv{in: 3, out: 64, kernel: 7, stride: 2, before: 3, after: 3})
 	x = n.Node("Relu", "relu1", []string{x})
@@ -63,7 +88,7 @@ func ResNet(arch string, size int, src Source) (*onnx.Builder, error) {
 			in = b.out
 		}
 	}
-	n.classifier(x, "fc", in, n.classes("fc.weight"))
+	n.classifier(x, "fc", in)
 	return n.done()
 }
 
@@ -92,12 +117,4 @@ func (n *network) residual(x string, b residual, bottleneck, first bool) string 
 		skip = n.conv(skip, key, key+".0", norm{key + ".1", resnetEpsilon}, conv{in: b.in, out: b.out, kernel: 1, stride: b.stride})
 	}
 	return relu(n.Node("Add", b.key+".add", []string{x, skip}), "")
-}
-
-// classes is the number of rows of the classifier's weights, 1000 where the checkpoint does not tell.
-func (n *network) classes(name string) int64 {
-	if shape, ok := n.src.Shape(name); ok && len(shape) == 2 && shape[0] > 0 && shape[0] < 1<<20 {
-		return shape[0]
-	}
-	return 1000
 }

@@ -55,21 +55,48 @@ func someOf(names []string, most int) string {
 // loader reads tensors by name and shape, and remembers what does not fit.
 type loader struct {
 	src  Source
+	name naming // nil: the checkpoint has the builder's names
 	used map[string]bool
 	bad  MismatchError
 	err  error // of reading
 }
 
-func newLoader(arch string, src Source) *loader {
-	return &loader{src: src, used: map[string]bool{}, bad: MismatchError{Arch: arch}}
+// newLoader reads a checkpoint whose names differ from the builder's by name; nil where they do not.
+func newLoader(arch string, src Source, name naming) *loader {
+	return &loader{src: src, name: name, used: map[string]bool{}, bad: MismatchError{Arch: arch}}
 }
 
-// load reads a tensor, or notes why not and returns zeros, so that one pass finds everything that is wrong.
+// theirs is the checkpoint's name of a tensor.
+func (l *loader) theirs(own string) string {
+	if l.name == nil {
+		return own
+	}
+	return l.name(own)
+}
+
+// shape is the shape that the checkpoint has for a tensor of the builder's name.
+func (l *loader) shape(own string) ([]int64, bool) { return l.src.Shape(l.theirs(own)) }
+
+// lacks tells whether the checkpoint has none of the tensors, as one without a head. A [Generator] has every tensor.
+func (l *loader) lacks(own ...string) bool {
+	if _, ok := l.src.(Generator); ok {
+		return false
+	}
+	for _, name := range own {
+		if _, ok := l.shape(name); ok {
+			return false
+		}
+	}
+	return true
+}
+
+// load reads a tensor by the builder's name, or notes why not and returns zeros, so that one pass finds everything that is wrong.
 func (l *loader) load(name string, shape ...int64) []float32 {
 	n := int64(1)
 	for _, d := range shape {
 		n *= d
 	}
+	name = l.theirs(name)
 	l.used[name] = true
 	if g, ok := l.src.(Generator); ok {
 		return g.Generate(name, shape)
