@@ -22,11 +22,12 @@ const stdinName = "standard input"
 // list is paths, one a line: of a file, or of standard input. Empty lines are skipped, a carriage return at the end of
 // a line and a byte order mark are dropped. Relative paths start at the working folder, not at the list's.
 type list struct {
-	path  string
-	stdin *bufio.Reader // nil for a file
+	path    string
+	stdin   *bufio.Reader // nil for a file
+	objects ObjectStore   // what reads lines that are URLs
 }
 
-func openList(path string) (*list, error) {
+func openList(path string, objects ObjectStore) (*list, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -36,18 +37,27 @@ func openList(path string) (*list, error) {
 	case info.IsDir():
 		return nil, usagef("imgvec: list %q is a folder; without the @ it is walked", path)
 	}
-	return &list{path: path}, nil
+	return &list{path: path, objects: objects}, nil
 }
 
-func newStdinList(r io.Reader) *list {
-	return &list{path: stdinName, stdin: bufio.NewReaderSize(r, maxPath)}
+func newStdinList(r io.Reader, objects ObjectStore) *list {
+	return &list{path: stdinName, stdin: bufio.NewReaderSize(r, maxPath), objects: objects}
 }
 
 func (l *list) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
+	give := func(path string) bool { return yield(l.item(ctx, path)) }
 	if l.stdin != nil {
-		return l.wait(ctx, func(path string) bool { return yield(fileItem(path)) })
+		return l.wait(ctx, give)
 	}
-	return l.lines(ctx, func(path string) bool { return yield(fileItem(path)) })
+	return l.lines(ctx, give)
+}
+
+// item is the item of a line. Without a store a URL is a path like any other, and no such file.
+func (l *list) item(ctx context.Context, line string) imgvec.Item {
+	if l.objects != nil && IsURL(line) {
+		return objectItem(ctx, l.objects, line)
+	}
+	return fileItem(line)
 }
 
 // wait is lines for an input that may keep us waiting: it ends when ctx does. The goroutine that reads ends with it, or

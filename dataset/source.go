@@ -28,7 +28,8 @@ func (e usageError) Is(target error) bool { return target == ErrUsage }
 
 // SourceOptions are the options of Open. The zero value is the default.
 type SourceOptions struct {
-	Stdin io.Reader // where the input "-" reads paths; nil is os.Stdin
+	Stdin   io.Reader   // where the input "-" reads paths; nil is os.Stdin
+	Objects ObjectStore // what reads inputs that are URLs; nil: they are refused
 }
 
 // Source is the inputs of a run, in order. Its methods may be called at the same time, but Items only once.
@@ -77,9 +78,9 @@ func (s *Source) open(arg string, opts SourceOptions) (input, error) {
 	case arg == "-":
 		return s.openStdin(opts)
 	case strings.HasPrefix(arg, "@"):
-		return openList(arg[1:])
-	case strings.Contains(arg, "://"):
-		return nil, usagef("imgvec: %q is a URL; imgvec reads local files: fetch it first", arg)
+		return openList(arg[1:], opts.Objects)
+	case IsURL(arg):
+		return s.openURL(arg, opts.Objects)
 	}
 	info, err := os.Stat(arg)
 	switch {
@@ -109,7 +110,7 @@ func (s *Source) openStdin(opts SourceOptions) (input, error) {
 	if r == nil {
 		r = os.Stdin
 	}
-	return newStdinList(r), nil
+	return newStdinList(r, opts.Objects), nil
 }
 
 // exists is true for a dangling link too: what stands in a folder under that very name is no pattern.
