@@ -8,16 +8,21 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Versions that the builder writes. Opset 13 is read by every ONNX Runtime since 1.6.
+// Versions that the builder writes. Opset 13 is read by every ONNX Runtime since 1.6; a graph that needs a newer
+// operation asks for its opset.
 const (
 	irVersion    = 7
 	opsetWritten = 13
+
+	newerIRVersion = 8 // from opset 15 on
+	newerOpset     = 15
 )
 
 // Builder puts a graph together and writes it. The same calls give the same bytes.
 type Builder struct {
 	name    string
 	doc     string
+	opset   uint64
 	nodes   []byte
 	inits   []initializer
 	inputs  []byte
@@ -29,12 +34,16 @@ type initializer struct {
 	name string
 	dims []int64
 	data []float32
+	ints []int64 // instead of data
 }
 
 // NewBuilder starts a graph with a name and a text that says what it is.
 func NewBuilder(name, doc string) *Builder {
-	return &Builder{name: name, doc: doc, dims: map[string][]Dim{}}
+	return &Builder{name: name, doc: doc, opset: opsetWritten, dims: map[string][]Dim{}}
 }
+
+// UseOpset sets the operator set that the nodes are of; without, it is 13. LayerNormalization is in 17, Gelu in 20.
+func (b *Builder) UseOpset(version int) { b.opset = uint64(version) }
 
 // Dim is one axis of a declared shape: a size, or a name for one that is free.
 type Dim struct {
@@ -75,11 +84,18 @@ func (b *Builder) Weights(name string, data []float32, dims ...int64) string {
 	return name
 }
 
+// Int64s adds a constant of int64, such as the shape of a Reshape.
+func (b *Builder) Int64s(name string, values []int64, dims ...int64) string {
+	b.inits = append(b.inits, initializer{name: name, dims: dims, ints: values})
+	return name
+}
+
 // Attr is one attribute of a node.
 type Attr struct {
 	name string
 	ints []int64
 	i    int64
+	f    float32
 	kind uint64
 }
 
@@ -90,6 +106,9 @@ func Ints(name string, values ...int64) Attr {
 
 // Int is an attribute of one integer.
 func Int(name string, value int64) Attr { return Attr{name: name, i: value, kind: attrTypeInt} }
+
+// Float32 is an attribute of one float.
+func Float32(name string, value float32) Attr { return Attr{name: name, f: value, kind: attrTypeFloat} }
 
 // Node adds an operation of one output, which also names the node, and returns that output.
 func (b *Builder) Node(op, output string, inputs []string, attrs ...Attr) string {
@@ -114,6 +133,9 @@ func nodeProto(op, output string, inputs []string, attrs []Attr) []byte {
 func (a Attr) proto() []byte {
 	m := appendString(nil, attrName, a.name)
 	switch a.kind {
+	case attrTypeFloat:
+		m = protowire.AppendTag(m, attrF, protowire.Fixed32Type)
+		m = protowire.AppendFixed32(m, math.Float32bits(a.f))
 	case attrTypeInt:
 		m = appendVarint(m, attrI, uint64(a.i))
 	case attrTypeInts:
@@ -130,10 +152,14 @@ func (b *Builder) Write(w io.Writer) error {
 	size := len(b.nodes) + len(appendString(nil, graphName, b.name)) + len(b.inputs) + len(b.outputs)
 	for i, init := range b.inits {
 		heads[i] = init.head()
-		size += len(heads[i]) + 4*len(init.data)
+		size += len(heads[i]) + init.bytes()
 	}
 	out := &stickyWriter{w: w}
-	head := appendVarint(nil, modelIRVersion, irVersion)
+	version := uint64(irVersion)
+	if b.opset >= newerOpset {
+		version = newerIRVersion
+	}
+	head := appendVarint(nil, modelIRVersion, version)
 	head = appendString(head, modelProducer, "imgvec")
 	head = appendString(head, modelDocString, b.doc)
 	head = protowire.AppendTag(head, modelGraph, protowire.BytesType)
@@ -144,11 +170,12 @@ func (b *Builder) Write(w io.Writer) error {
 	for i, init := range b.inits {
 		out.write(heads[i])
 		out.floats(init.data)
+		out.int64s(init.ints)
 	}
 	out.write(b.inputs)
 	out.write(b.outputs)
 	opset := appendString(nil, opsetDomain, "")
-	out.write(appendMessage(nil, modelOpset, appendVarint(opset, opsetVersion, opsetWritten)))
+	out.write(appendMessage(nil, modelOpset, appendVarint(opset, opsetVersion, b.opset)))
 	return out.err
 }
 
@@ -158,14 +185,20 @@ func (i initializer) head() []byte {
 	for _, d := range i.dims {
 		t = appendVarint(t, tensorDims, uint64(d))
 	}
-	t = appendVarint(t, tensorType, uint64(Float))
+	elem := Float
+	if i.ints != nil {
+		elem = Int64
+	}
+	t = appendVarint(t, tensorType, uint64(elem))
 	t = appendString(t, tensorName, i.name)
 	t = protowire.AppendTag(t, tensorRaw, protowire.BytesType)
-	t = protowire.AppendVarint(t, uint64(4*len(i.data)))
+	t = protowire.AppendVarint(t, uint64(i.bytes()))
 	head := protowire.AppendTag(nil, graphInitializer, protowire.BytesType)
-	head = protowire.AppendVarint(head, uint64(len(t)+4*len(i.data)))
+	head = protowire.AppendVarint(head, uint64(len(t)+i.bytes()))
 	return append(head, t...)
 }
+
+func (i initializer) bytes() int { return 4*len(i.data) + 8*len(i.ints) }
 
 type stickyWriter struct {
 	w   io.Writer
@@ -190,6 +223,14 @@ func (s *stickyWriter) floats(values []float32) {
 		}
 		s.write(s.buf)
 	}
+}
+
+func (s *stickyWriter) int64s(values []int64) {
+	s.buf = s.buf[:0]
+	for _, v := range values {
+		s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(v))
+	}
+	s.write(s.buf)
 }
 
 // valueInfo describes a tensor value.
