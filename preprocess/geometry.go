@@ -1,9 +1,13 @@
 package preprocess
 
-import "github.com/imgvec/imgvec"
+import (
+	"math"
+
+	"github.com/imgvec/imgvec"
+)
 
 // side is what happens along one side of a picture: it is resized from in to out pixels, and the model's side is filled
-// from resized pixel first on; where the resized side is shorter, pad pixels of 0 come before it.
+// from resized pixel first on; where the resized side is shorter, pad pixels come before it.
 type side struct {
 	in, out, first, count, pad int
 }
@@ -18,15 +22,39 @@ type geometry struct {
 // geometryOf says what becomes of a picture of w x h pixels, orientation applied. w and h are positive.
 func geometryOf(p imgvec.Preset, w, h int) geometry {
 	size := p.InputSize
-	outW, outH := size.Width, size.Height
-	if p.CropMode == imgvec.CropCenter {
-		outW, outH = shortSide(p.ResizeSize, w, h)
-	}
+	outW, outH := resized(p, w, h)
 	return geometry{
 		x:         center(w, outW, size.Width, p.CropRound),
 		y:         center(h, outH, size.Height, p.CropRound),
 		rowsFirst: rowsFirst(w, h, outW, outH),
 	}
+}
+
+// resized is the size that a picture is resized to before its centre is cut out. A side of 0 is possible where a very
+// thin picture keeps its shape.
+func resized(p imgvec.Preset, w, h int) (outW, outH int) {
+	switch p.CropMode {
+	case imgvec.CropSquash:
+		return p.Box().Width, p.Box().Height
+	case imgvec.CropBorder:
+		return scaled(w, h, max(ratios(p.Box(), w, h)))
+	case imgvec.CropOnly:
+		return w, h
+	}
+	if p.ResizeSize == 0 {
+		return scaled(w, h, min(ratios(p.Box(), w, h)))
+	}
+	return shortSide(p.ResizeSize, w, h)
+}
+
+// ratios are how many times the picture's sides are the box's.
+func ratios(box imgvec.Size, w, h int) (x, y float64) {
+	return float64(w) / float64(box.Width), float64(h) / float64(box.Height)
+}
+
+// scaled divides the sides as timm's ResizeKeepRatio does: in float64, Python's round.
+func scaled(w, h int, ratio float64) (outW, outH int) {
+	return int(math.RoundToEven(float64(w) / ratio)), int(math.RoundToEven(float64(h) / ratio))
 }
 
 // shortSide is torchvision's Resize(size): the short side becomes size, the long one is truncated.

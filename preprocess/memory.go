@@ -21,6 +21,9 @@ func (p *Preprocessor) resizeMemory(w, h, orientation int) (int64, error) {
 		return 0, fmt.Errorf("%w: %d x %d pixels: resized before its crop it would have %d x %d (cut it to a common shape first)",
 			imgvec.ErrTooLarge, w, h, upW, upH)
 	}
+	if l.x.out == 0 || l.y.out == 0 {
+		return 0, fmt.Errorf("%w: %d x %d pixels: resized in its shape a side would vanish (cut it to a common shape first)", imgvec.ErrDecode, w, h)
+	}
 	x, y := l.x.shape(p.preset.Interpolation), l.y.shape(p.preset.Interpolation)
 	tables := tableBytes(x, l.mirrorX) + tableBytes(y, l.mirrorY)
 	if need := tables + csrc.RingBytes(l.rowsFirst, x, y); need > maxTables {

@@ -120,11 +120,19 @@ func (w *Worker) into(picture *Picture, dst []uint8, data []byte) error {
 	return w.wholeInto(dst, data, h, orientation, resize)
 }
 
-// pad clears dst where the resized picture will not fill it.
+// pad paints dst with the preset's colour where the resized picture will not fill it.
 func (w *Worker) pad(dst []uint8, picture *Picture) {
-	g := geometryOf(w.p.preset, picture.Width, picture.Height)
-	if size := w.p.preset.InputSize; g.x.count < size.Width || g.y.count < size.Height {
+	preset := &w.p.preset
+	g := geometryOf(*preset, picture.Width, picture.Height)
+	if g.x.count == preset.InputSize.Width && g.y.count == preset.InputSize.Height {
+		return
+	}
+	if preset.Fill == [3]uint8{} {
 		clear(dst)
+		return
+	}
+	for i := 0; i+2 < len(dst); i += 3 {
+		copy(dst[i:i+3], preset.Fill[:])
 	}
 }
 
