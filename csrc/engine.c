@@ -25,6 +25,10 @@ static void choose(engine *e) {
         e->py_fn = y_avx512;
     }
 #endif
+    if (e->plan.deep) {
+        e->px_fn = x_deep;
+        e->py_fn = y_deep;
+    }
 }
 
 // The sizes here are counted beforehand by ScratchBytes in shape.go: keep them in step.
@@ -40,6 +44,7 @@ int engine_start(engine *e, imgvec_worker *w, imgvec_plan plan, const imgvec_axi
     int64_t out = round64((int64_t)x->count * 3) + PAD, used = (int64_t)(x->last - x->first) * px;
     e->slots = y->taps;
     e->slot = plan.rows_first ? round64(used) + PAD : out;
+    if (plan.deep) e->slot = round64((int64_t)x->count * 6) + PAD;
     int64_t line = round64(MISALIGN + (columns * px > used ? columns * px : used) + engine_slack(x, px));
     int64_t pointers = round64(((int64_t)y->groups * 4) * (int64_t)sizeof(void *));
     uint8_t *p = worker_scratch(w, e->slot * e->slots + line + out + pointers);

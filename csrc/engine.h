@@ -13,6 +13,9 @@ typedef void (*pass_y)(const imgvec_axis *y, int32_t i, const uint8_t *const *ro
 
 void x_plain(const imgvec_axis *x, const uint8_t *src, int32_t base, int32_t px, uint8_t *dst);
 void y_plain(const imgvec_axis *y, int32_t i, const uint8_t *const *rows, uint8_t *dst, int64_t n);
+// The pair of a deep plan: x_deep writes uint16_t, which y_deep reads.
+void x_deep(const imgvec_axis *x, const uint8_t *src, int32_t base, int32_t px, uint8_t *dst);
+void y_deep(const imgvec_axis *y, int32_t i, const uint8_t *const *rows, uint8_t *dst, int64_t n);
 #if defined(__x86_64__)
 void x_avx2(const imgvec_axis *x, const uint8_t *src, int32_t base, int32_t px, uint8_t *dst);
 void y_avx2(const imgvec_axis *y, int32_t i, const uint8_t *const *rows, uint8_t *dst, int64_t n);

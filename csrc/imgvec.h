@@ -48,6 +48,8 @@ typedef struct {
     int32_t rows_first; // 1: the y axis is applied first
     int32_t transpose;  // 1: output pixel (i of y, j of x) is stored in row j, column i
     int32_t flip_y;     // 1: output i of y is stored at count-1-i
+    int32_t deep;       // 1: rounded to 8 bits once, after the y axis; not with rows_first
+    int32_t spare;
     int64_t stride;     // of the destination, bytes
 } imgvec_plan;
 

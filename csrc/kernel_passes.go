@@ -51,6 +51,9 @@ func vectors(bytes int) int64 { return (int64(bytes) + vectorBytes - 1) &^ (vect
 // Normalize on a device, to the bit. x and y are the addresses of the axes' Words, between that of PassBytes bytes. The
 // plan's Level and Stride have no meaning here.
 func (p Plan) Passes(src DevicePixels, x, y, between uint64, dst DeviceInput) [2]Launch {
+	if p.Deep {
+		panic("imgvec: BUG: the kernels round each pass to 8 bit")
+	}
 	stride, rows := p.between(src.Step)
 	if p.RowsFirst {
 		first, columns := p.firstColumn(), p.X.last-p.firstColumn()

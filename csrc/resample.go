@@ -8,6 +8,7 @@ type Plan struct {
 	RowsFirst bool // the y axis is applied first; each axis rounds to 8 bit, so the order shows
 	Transpose bool // output pixel (i of Y, j of X) is stored in row j, column i
 	FlipY     bool // output i of Y is stored at Y.Count()-1-i; Y goes over source rows in rising order
+	Deep      bool // rounded to 8 bit once, after the y axis; not with RowsFirst, and not on a device
 	X, Y      *Axis
 	Stride    int // of the destination, in bytes
 }
@@ -22,6 +23,9 @@ type Pixels struct {
 
 // check panics where the loops would leave dst or the source.
 func (p Plan) check(dst []uint8, width, height int) {
+	if p.Deep && p.RowsFirst {
+		panic("imgvec: BUG: a deep resize begins with the x axis")
+	}
 	rows, columns := p.Y.Count(), p.X.Count()
 	if p.Transpose {
 		rows, columns = columns, rows
@@ -46,6 +50,9 @@ func resampleGo(p Plan, src Pixels, dst, scratch []uint8) []uint8 {
 	if p.RowsFirst {
 		width = used
 	}
+	if p.Deep {
+		width *= 2
+	}
 	// One row for each source row (as results of the x pass, or as RGB), one for the y pass, one for the output.
 	need := rows*width + max(width, used) + x.Count()*3
 	if cap(scratch) < need {
@@ -56,25 +63,31 @@ func resampleGo(p Plan, src Pixels, dst, scratch []uint8) []uint8 {
 	line := scratch[rows*width:][:max(width, used)]
 	out := scratch[need-x.Count()*3:]
 	for r := range rows {
-		row := src.Pix[(y.first+r)*src.Stride:]
-		if p.RowsFirst {
-			copyRGB(mid[r*width:][:width], row[x.first*src.Step:], src.Step)
-		} else {
-			passX(x, mid[r*width:][:width], row, 0, src.Step)
+		row, to := src.Pix[(y.first+r)*src.Stride:], mid[r*width:][:width]
+		switch {
+		case p.RowsFirst:
+			copyRGB(to, row[x.first*src.Step:], src.Step)
+		case p.Deep:
+			passXDeep(x, to, row, src.Step)
+		default:
+			passX(x, to, row, 0, src.Step)
 		}
 	}
 	for i, w := range y.windows {
-		result := out
-		if p.RowsFirst {
-			passY(w, mid[(w.Lo-y.first)*width:], width, line[:width])
+		rows := mid[(w.Lo-y.first)*width:]
+		switch {
+		case p.RowsFirst:
+			passY(w, rows, width, line[:width])
 			passX(x, out, line, x.first, 3)
-		} else {
-			passY(w, mid[(w.Lo-y.first)*width:], width, out)
+		case p.Deep:
+			passYDeep(w, rows, width, out)
+		default:
+			passY(w, rows, width, out)
 		}
 		if p.FlipY {
 			i = y.Count() - 1 - i
 		}
-		p.store(dst, result, i)
+		p.store(dst, out, i)
 	}
 	return scratch
 }

@@ -42,11 +42,17 @@ const (
 	pointerLen = 8
 )
 
+// Order is what the memory of a resize depends on besides its axes: fields of its Plan.
+type Order struct{ RowsFirst, Deep bool }
+
 // RingBytes is the memory of the rows that the native resize keeps at once: as many as the longest window of y has, of
-// source pixels where rowsFirst, else of results.
-func RingBytes(rowsFirst bool, x, y Shape) int64 {
+// source pixels where the rows come first, else of results.
+func RingBytes(order Order, x, y Shape) int64 {
 	slot := roundUp(int64(x.Count)*3) + pad
-	if rowsFirst {
+	if order.Deep {
+		slot = roundUp(int64(x.Count)*6) + pad
+	}
+	if order.RowsFirst {
 		slot = roundUp(int64(x.Used)*mostPixel) + pad
 	}
 	return slot * int64(y.Taps)
@@ -54,16 +60,19 @@ func RingBytes(rowsFirst bool, x, y Shape) int64 {
 
 // ScratchBytes is the most that a resize takes besides its axes: by the native loops the ring and a few rows, one of them
 // as wide as the source's columns; in Go a row for each source row used.
-func ScratchBytes(level Level, rowsFirst bool, x, y Shape, columns int) int64 {
+func ScratchBytes(level Level, order Order, x, y Shape, columns int) int64 {
 	out := roundUp(int64(x.Count)*3) + pad
 	if level == Go {
 		width := int64(x.Count) * 3
-		if rowsFirst {
+		if order.RowsFirst {
 			width = int64(x.Used) * 3
+		}
+		if order.Deep {
+			width *= 2
 		}
 		return int64(y.Used+1)*width + int64(x.Used)*3 + out
 	}
 	groups := func(s Shape) int64 { return int64(s.Taps+3) / 4 * 4 }
 	line := roundUp(misalign + int64(max(columns, x.Used))*mostPixel + groups(x)*mostPixel + pad)
-	return RingBytes(rowsFirst, x, y) + line + out + roundUp(groups(y)*pointerLen)
+	return RingBytes(order, x, y) + line + out + roundUp(groups(y)*pointerLen)
 }

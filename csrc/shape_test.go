@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// TestShape: what a shape promises beforehand is what axis and scratch take, at every level and in both orders.
+// TestShape: what a shape promises beforehand is what axis and scratch take, at every level and in every order.
 func TestShape(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 3))
 	for _, size := range [][2]int{{1, 1}, {40, 30}, {3000, 2}, {2, 3000}, {1, 20000}, {20000, 1}, {301, 299}} {
 		src := Pixels{Width: size[0], Height: size[1], Step: 4, Stride: size[0] * 4}
 		src.Pix = make([]uint8, src.Stride*src.Height)
-		for _, rowsFirst := range []bool{false, true} {
-			plan := Plan{RowsFirst: rowsFirst, X: randomAxis(r, src.Width, 9), Y: randomAxis(r, src.Height, 7), Stride: 27}
+		for _, order := range []Order{{}, {RowsFirst: true}, {Deep: true}} {
+			plan := Plan{RowsFirst: order.RowsFirst, Deep: order.Deep, X: randomAxis(r, src.Width, 9), Y: randomAxis(r, src.Height, 7), Stride: 27}
 			x, y := shapeOf(plan.X), shapeOf(plan.Y)
 			if got, want := plan.X.Bytes(), int64(len(plan.X.words)*8+9*(x.Taps*4+32)); got != want || x.Bytes() != want {
 				t.Errorf("%v: an axis of %d bytes says %d, its shape %d", size, want, got, x.Bytes())
@@ -26,9 +26,9 @@ func TestShape(t *testing.T) {
 				if err := w.Resample(plan, src, make([]uint8, 7*27)); err != nil {
 					t.Fatal(err)
 				}
-				held, promised := w.Bytes(), ScratchBytes(level, rowsFirst, x, y, src.Width)
+				held, promised := w.Bytes(), ScratchBytes(level, order, x, y, src.Width)
 				if held == 0 || held > roundUp(promised) || promised > 2*held+1024 {
-					t.Errorf("%v, %s, rows first %v: %d bytes of scratch, %d were promised", size, level, rowsFirst, held, promised)
+					t.Errorf("%v, %s, %+v: %d bytes of scratch, %d were promised", size, level, order, held, promised)
 				}
 				w.Close()
 			}

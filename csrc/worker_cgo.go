@@ -82,7 +82,7 @@ func (w *Worker) JPEGInto(lib *JPEG, p Plan, data []byte, width, height int, car
 
 func (p Plan) native() C.imgvec_plan {
 	return C.imgvec_plan{level: nativeLevel(p.Level), rows_first: cbool(p.RowsFirst), transpose: cbool(p.Transpose),
-		flip_y: cbool(p.FlipY), stride: C.int64_t(p.Stride)}
+		flip_y: cbool(p.FlipY), deep: cbool(p.Deep), stride: C.int64_t(p.Stride)}
 }
 
 func (a *Axis) native() *C.imgvec_axis { return (*C.imgvec_axis)(unsafe.Pointer(&a.words[0])) }

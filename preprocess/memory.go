@@ -26,11 +26,11 @@ func (p *Preprocessor) resizeMemory(w, h, orientation int) (int64, error) {
 	}
 	x, y := l.x.shape(p.preset.Interpolation), l.y.shape(p.preset.Interpolation)
 	tables := tableBytes(x, l.mirrorX) + tableBytes(y, l.mirrorY)
-	if need := tables + csrc.RingBytes(l.rowsFirst, x, y); need > maxTables {
+	if need := tables + csrc.RingBytes(l.order, x, y); need > maxTables {
 		return 0, fmt.Errorf("%w: %d x %d pixels: to resize sides of such lengths takes %d MiB of tables, the limit is %d MiB (cut it to a common shape first)",
 			imgvec.ErrTooLarge, w, h, need>>20, maxTables>>20)
 	}
-	return tables + csrc.ScratchBytes(p.level, l.rowsFirst, x, y, w), nil
+	return tables + csrc.ScratchBytes(p.level, l.order, x, y, w), nil
 }
 
 // tableBytes is what an axis takes while it is made: a mirrored one stands for a while beside its original.

@@ -11,7 +11,7 @@ import (
 type layout struct {
 	x, y             side
 	mirrorX, mirrorY bool
-	rowsFirst        bool
+	order            csrc.Order
 	transpose        bool // x is the upright picture's y
 }
 
@@ -20,17 +20,20 @@ func layoutOf(preset imgvec.Preset, w, h, orientation int) layout {
 	w, h = upright(w, h, orientation)
 	g := geometryOf(preset, w, h)
 	mirrorX, mirrorY := mirrored(orientation)
-	if orientation < 5 {
-		return layout{x: g.x, y: g.y, mirrorX: mirrorX, mirrorY: mirrorY, rowsFirst: g.rowsFirst}
+	l := layout{x: g.x, y: g.y, mirrorX: mirrorX, mirrorY: mirrorY, order: csrc.Order{RowsFirst: g.rowsFirst}}
+	if orientation >= 5 { // stored rows are the upright picture's columns
+		l = layout{x: g.y, y: g.x, mirrorX: mirrorY, mirrorY: mirrorX, order: csrc.Order{RowsFirst: !g.rowsFirst}, transpose: true}
 	}
-	// Stored rows are the upright picture's columns.
-	return layout{x: g.y, y: g.x, mirrorX: mirrorY, mirrorY: mirrorX, rowsFirst: !g.rowsFirst, transpose: true}
+	if preset.Domain == imgvec.DomainFloat { // so little is lost between the passes that their order does not matter
+		l.order = csrc.Order{Deep: true}
+	}
+	return l
 }
 
 // plan makes the axes of a resize. offset is where in the model's picture the resize begins, behind any padding.
 func (p *Preprocessor) plan(w, h, orientation int) (plan csrc.Plan, offset int) {
 	l := layoutOf(p.preset, w, h, orientation)
-	plan = csrc.Plan{Level: p.level, Stride: p.preset.InputSize.Width * 3, RowsFirst: l.rowsFirst, Transpose: l.transpose,
+	plan = csrc.Plan{Level: p.level, Stride: p.preset.InputSize.Width * 3, RowsFirst: l.order.RowsFirst, Deep: l.order.Deep, Transpose: l.transpose,
 		FlipY: l.mirrorY, X: p.axis(l.x, l.mirrorX, false), Y: p.axis(l.y, l.mirrorY, true)}
 	padX, padY := upright(l.x.pad, l.y.pad, orientation)
 	return plan, padY*plan.Stride + padX*3
