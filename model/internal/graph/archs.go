@@ -21,7 +21,7 @@ type family struct {
 }
 
 // families is the table. The first family that recognises a checkpoint has it.
-var families = []family{resnetFamily, liteFamily}
+var families = []family{resnetFamily, liteFamily, convnextFamily, vitFamily}
 
 func familyOf(arch string) (family, bool) {
 	for _, f := range families {

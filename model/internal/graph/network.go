@@ -6,7 +6,8 @@ import "github.com/imgvec/imgvec/internal/onnx"
 type network struct {
 	*onnx.Builder
 	*loader
-	zero, six string // constants of ReLU6
+	zero, six        string // constants of ReLU6
+	half, one, root2 string // constants of GELU
 }
 
 // conv is the geometry of a square convolution.
@@ -20,6 +21,17 @@ type conv struct {
 func (n *network) conv(x, name, key string, bn norm, c conv) string {
 	group := max(c.group, 1)
 	weight, bias := n.foldedConv(key, bn, c.out, c.in/group, c.kernel)
+	return n.convNode(x, name, c, weight, bias)
+}
+
+// biasedConv adds a convolution that has a bias and no batch norm.
+func (n *network) biasedConv(x, name, key string, c conv) string {
+	weight := n.load(key+".weight", c.out, c.in/max(c.group, 1), c.kernel, c.kernel)
+	return n.convNode(x, name, c, weight, n.load(key+".bias", c.out))
+}
+
+func (n *network) convNode(x, name string, c conv, weight, bias []float32) string {
+	group := max(c.group, 1)
 	inputs := []string{x, n.Weights(name+".weight", weight, c.out, c.in/group, c.kernel, c.kernel), n.Weights(name+".bias", bias, c.out)}
 	return n.Node("Conv", name, inputs,
 		onnx.Ints("dilations", 1, 1), onnx.Int("group", group), onnx.Ints("kernel_shape", c.kernel, c.kernel),

@@ -126,6 +126,18 @@ func (l *loader) load(name string, shape ...int64) []float32 {
 	return values
 }
 
+// loadFlat reads a tensor that libraries keep in several shapes of the same elements, such as [C], [C,1,1] and [1,1,1,C].
+// It is expected in the first.
+func (l *loader) loadFlat(name string, shapes ...[]int64) []float32 {
+	have, _ := l.shape(name)
+	for _, shape := range shapes {
+		if slices.Equal(have, shape) {
+			return l.load(name, shape...)
+		}
+	}
+	return l.load(name, shapes[0]...)
+}
+
 func finite(values []float32) bool {
 	for _, v := range values {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
