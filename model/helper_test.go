@@ -54,6 +54,25 @@ func safetensors(t *testing.T, arch string, seed uint64, rename func(string) str
 	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), data...)
 }
 
+// tensors is a checkpoint of zeros.
+func tensors(t *testing.T, shapes map[string][]int64) []byte {
+	t.Helper()
+	header, size := map[string]any{}, int64(0)
+	for name, shape := range shapes {
+		n := int64(4)
+		for _, d := range shape {
+			n *= d
+		}
+		header[name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int64{size, size + n}}
+		size += n
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), make([]byte, size)...)
+}
+
 func same(name string) string { return name }
 
 func write(t *testing.T, path string, data []byte) string {

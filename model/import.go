@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,10 +16,12 @@ import (
 	"github.com/imgvec/imgvec/model/internal/graph"
 )
 
-// ImportOptions changes how a checkpoint becomes a model; the zero value is the default.
+// ImportOptions changes how a file becomes a model; the zero value is the default.
 type ImportOptions struct {
 	Name    string // of the model; empty: the registry's for weights that it knows, else the file's
 	Preset  string // one of Presets; empty: the registry's for weights that it knows, else the one beside the file
+	Size    int    // side of the pictures in pixels, where the architecture allows another than the preset's; 0: the preset's
+	Output  string // of an ONNX file: the value that holds the features; empty: found
 	Source  string // where the weights come from, for people; empty: the file's name
 	License string // of the weights; empty: the registry's, else "not stated"
 	Home    string // empty: home.Dir()
@@ -53,11 +53,14 @@ func Archs() []string {
 
 func archList() string { return strings.Join(Archs(), ", ") }
 
-// Import converts a checkpoint (.pth or .safetensors, data only, nothing in it is executed) of a known architecture
-// and installs it in the home folder. arch may be empty for weights that the registry knows by their file name. Where
-// the file's name carries the first digits of its SHA-256, as PyTorch's hub writes them, they are checked. A checkpoint
-// with a missing, unexpected or misshapen tensor is refused with the list. A model of the registry's name that is not the
-// registry's needs that name in the options, and its Source says what it is not.
+// Import makes a model of a file and installs it in the home folder. The file is a checkpoint (.pth, .safetensors, .bin:
+// data only, nothing in it is executed), an ONNX model, or a folder with one of them, as Hugging Face's are.
+//
+// arch names a checkpoint's architecture; where it is empty the tensors tell it. Weights that the registry knows by their
+// hash get its preset, others the one beside the file; it is never guessed. Where the file's name carries the first
+// digits of its SHA-256, as PyTorch's hub writes them, they are checked. A checkpoint with a missing, unexpected or
+// misshapen tensor is refused with the list. A model of the registry's name that is not the registry's needs that name
+// in the options, and its Source says what it is not.
 func Import(ctx context.Context, file, arch string, opts ImportOptions) (*Model, error) {
 	m, err := importFile(ctx, file, arch, opts)
 	if err != nil {
@@ -66,86 +69,74 @@ func Import(ctx context.Context, file, arch string, opts ImportOptions) (*Model,
 	return m, nil
 }
 
-func importFile(ctx context.Context, file, arch string, opts ImportOptions) (*Model, error) {
-	if err := importable(file); err != nil {
-		return nil, err
-	}
-	entry, err := importEntry(file, arch, opts)
+func importFile(ctx context.Context, path, arch string, opts ImportOptions) (*Model, error) {
+	file, err := importable(path)
 	if err != nil {
 		return nil, err
 	}
-	pinned := entry.SHA256 // by the registry; empty for a file that it does not know
-	entry.SHA256, err = home.HashFile(file)
+	if opts.Home == "" {
+		opts.Home = home.Dir()
+	}
+	sum, err := home.HashFile(file)
 	if err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(entry.SHA256, pinned) {
-		return nil, fmt.Errorf("its SHA-256 is %s, the registry says %s: the file is damaged, or not what it says", entry.SHA256, pinned)
-	}
-	if want := hubHash(file); !strings.HasPrefix(entry.SHA256, want) {
-		return nil, fmt.Errorf("its SHA-256 begins with %.8s, its name says %s: the file is damaged, or not what it says", entry.SHA256, want)
-	}
-	if err := entry.claimName(opts.Name != ""); err != nil {
-		return nil, err
+	if want := hubHash(file); !strings.HasPrefix(sum, want) {
+		return nil, fmt.Errorf("its SHA-256 begins with %.8s, its name says %s: the file is damaged, or not what it says", sum, want)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	weights, err := checkpoint.Open(file)
+	if isONNX(file) {
+		if arch != "" {
+			return nil, errors.New("it is an ONNX model, which has its architecture in it; --arch is for checkpoints")
+		}
+		return importONNX(file, sum, opts)
+	}
+	if opts.Output != "" {
+		return nil, errors.New("an output can be chosen of an ONNX model; of a checkpoint the features are those of its architecture")
+	}
+	checkpoint, err := checkpoint.Open(file)
 	if err != nil {
 		return nil, err
 	}
-	defer weights.Close() //nolint:errcheck // only read
-	if opts.Home == "" {
-		opts.Home = home.Dir()
+	defer checkpoint.Close() //nolint:errcheck // only read
+	entry, err := importEntry(file, sum, arch, checkpoint, opts)
+	if err != nil {
+		return nil, err
 	}
-	return entry.convert(weights, opts.Home, opts.Force)
+	return entry.convert(checkpoint, opts.Home, opts.Force)
 }
 
-// importable looks at the file before anything is asked of its architecture or preset.
-func importable(file string) error {
-	info, err := os.Stat(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("no such file")
-	case err != nil:
-		return err
-	case info.IsDir():
-		return errors.New("it is a folder; name the checkpoint in it")
-	case !info.Mode().IsRegular():
-		return errors.New("it is not a file")
-	case info.Size() == 0:
-		return errors.New("it is empty")
-	case strings.EqualFold(filepath.Ext(file), ".onnx"):
-		return fmt.Errorf("it is a model already, not a checkpoint; it is used by its path: --model %s", file)
+// importEntry says what a checkpoint is, from the registry, its tensors and the options.
+func importEntry(file, sum, arch string, f *checkpoint.File, opts ImportOptions) (Entry, error) {
+	e, known := byHash(sum)
+	if !known {
+		e = Entry{Name: importName(file), Source: filepath.Base(file), License: "not stated"}
 	}
-	return nil
-}
-
-// importEntry says what the file is, from the registry and the options.
-func importEntry(file, arch string, opts ImportOptions) (Entry, error) {
-	base := filepath.Base(file)
-	e := Entry{Name: importName(file), Source: base, License: "not stated"}
-	for _, known := range known {
-		if known.WeightsFile == base {
-			e = known
-		}
-	}
-	known := e.Arch != ""
 	if arch != "" {
 		known = known && e.Arch == arch
 		e.Arch = arch
 	}
 	if e.Arch == "" {
-		return e, fmt.Errorf("the architecture of %s must be named (--arch): %s", base, archList())
+		found, err := graph.Detect(weights{f})
+		if err != nil {
+			return e, fmt.Errorf("%w; if it is one of %s all the same, name it with --arch", err, archList())
+		}
+		e.Arch = found
 	}
-	if !slices.Contains(graph.Archs(), e.Arch) {
+	if !graph.Known(e.Arch) {
 		return e, fmt.Errorf("architecture %q can't be imported; the ones that can are: %s", e.Arch, archList())
 	}
-	e.WeightsFile = base
+	e.WeightsFile, e.SHA256 = filepath.Base(file), sum
 	if err := e.choosePreset(file, known, opts); err != nil {
 		return e, err
 	}
+	return e, e.take(opts)
+}
+
+// take follows the options for name, source and licence.
+func (e *Entry) take(opts ImportOptions) error {
 	if opts.Name != "" {
 		e.Name = opts.Name
 	}
@@ -155,7 +146,20 @@ func importEntry(file, arch string, opts ImportOptions) (Entry, error) {
 	if opts.License != "" {
 		e.License = opts.License
 	}
-	return e, checkName(e.Name)
+	if err := checkName(e.Name); err != nil {
+		return err
+	}
+	return e.claimName(opts.Name != "")
+}
+
+// byHash finds the registry's entry for weights by the whole hash of their file.
+func byHash(sum string) (Entry, bool) {
+	for _, e := range known {
+		if !e.Random && len(e.SHA256) >= 8 && strings.HasPrefix(sum, e.SHA256) {
+			return e, true
+		}
+	}
+	return Entry{}, false
 }
 
 // claimName keeps a registry's name from standing for another model: other weights, another preset.
@@ -175,38 +179,59 @@ func (e *Entry) claimName(asked bool) error {
 }
 
 // choosePreset never guesses: the same architecture has different presets with different weights.
-func (e *Entry) choosePreset(file string, known bool, opts ImportOptions) error {
-	if opts.Preset != "" {
-		preset, ok := presets[opts.Preset]
-		if !ok {
-			return fmt.Errorf("preset %q is unknown (%s)", opts.Preset, strings.Join(Presets(), ", "))
+func (e *Entry) choosePreset(file string, known bool, opts ImportOptions) (err error) {
+	if !known || opts.Preset != "" {
+		if e.Preset, err = presetFor(file, opts.Preset); err != nil {
+			return err
 		}
-		e.Preset = preset
-		return nil
 	}
-	if known {
-		return nil
+	if size := e.Preset.InputSize; size.Height != size.Width {
+		return fmt.Errorf("its preset asks for pictures of %dx%d; square ones are expected", size.Height, size.Width)
+	}
+	e.Preset, err = resized(e.Preset, opts.Size)
+	return err
+}
+
+// presetFor is the named preset, or the one beside the file.
+func presetFor(file, name string) (imgvec.Preset, error) {
+	if name != "" {
+		preset, ok := presets[name]
+		if !ok {
+			return preset, fmt.Errorf("preset %q is unknown (%s)", name, strings.Join(Presets(), ", "))
+		}
+		return preset, nil
 	}
 	found, err := presetBeside(file)
-	if err != nil {
-		return err
-	}
-	if found.source == "" {
-		return fmt.Errorf("which preset these weights need can't be told: name one (--preset %s), or put the weights' preprocessor_config.json, "+
+	if err == nil && found.source == "" {
+		err = fmt.Errorf("which preset these weights need can't be told: name one (--preset %s), or put the weights' preprocessor_config.json, "+
 			"config.json or an %s beside the file", strings.Join(Presets(), "|"), ManifestFile)
 	}
-	if size := found.preset.InputSize; size.Height != size.Width {
-		return fmt.Errorf("%s asks for pictures of %dx%d; square ones are expected", found.source, size.Height, size.Width)
+	return found.preset, err
+}
+
+// resized is the preset for pictures of another size, with the same share of the picture in the crop. size 0 is the
+// preset's own.
+func resized(p imgvec.Preset, size int) (imgvec.Preset, error) {
+	old := p.InputSize.Height
+	switch {
+	case size == 0 || size == old:
+		return p, nil
+	case size < 0:
+		return p, fmt.Errorf("pictures of %d pixels are not possible", size)
+	case p.CropMode == imgvec.CropOnly:
+		return p, errors.New("its preset does not resize; the size can't be chosen")
 	}
-	e.Preset = found.preset
-	return nil
+	p.ResizeSize = p.ResizeSize * size / old
+	p.ResizeTo = imgvec.Size{Height: p.ResizeTo.Height * size / old, Width: p.ResizeTo.Width * size / old}
+	p.InputSize = imgvec.Size{Height: size, Width: size}
+	return p, p.Check()
 }
 
 // importName is a model name made of a file's name, or of its folder's where the file has the usual one.
 func importName(file string) string {
 	base := filepath.Base(file)
 	bare := strings.TrimSuffix(base, filepath.Ext(base))
-	if bare == "model" || bare == "pytorch_model" {
+	if slices.Contains(usualNames, base) {
 		if abs, err := filepath.Abs(file); err == nil {
 			bare = filepath.Base(filepath.Dir(abs))
 		}

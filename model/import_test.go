@@ -64,7 +64,8 @@ func huggingFaceName(name string) string {
 func TestImportTakesThePresetBesideTheFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "my-resnet")
 	file := write(t, filepath.Join(dir, "model.safetensors"), safetensors(t, "resnet18", 1, huggingFaceName))
-	write(t, filepath.Join(dir, "preprocessor_config.json"), []byte(`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3}`))
+	write(t, filepath.Join(dir, "preprocessor_config.json"), []byte(`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3,
+		"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}`))
 	m, err := Import(context.Background(), file, "resnet18", ImportOptions{Home: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +80,7 @@ func TestImportRefuses(t *testing.T) {
 	weights := safetensors(t, "resnet18", 1, same)
 	plain := write(t, filepath.Join(dir, "plain.safetensors"), weights)
 	hub := write(t, filepath.Join(dir, "resnet18-f37072fd.pth"), weights)
+	strange := write(t, filepath.Join(dir, "strange.safetensors"), tensors(t, map[string][]int64{"something.weight": {4, 4}}))
 	noise := write(t, filepath.Join(dir, "noise.pth"), []byte("not a checkpoint at all"))
 	preset := ImportOptions{Home: home, Preset: "torchvision-v1"}
 	for name, c := range map[string]struct {
@@ -86,7 +88,7 @@ func TestImportRefuses(t *testing.T) {
 		opts       ImportOptions
 		words      []string
 	}{
-		"no architecture":      {plain, "", preset, []string{"must be named", "--arch", "resnet50"}},
+		"of no architecture":   {strange, "", preset, []string{"no architecture that is known", "something.weight", "--arch", "resnet50"}},
 		"unknown architecture": {plain, "vgg16", preset, []string{`"vgg16" can't be imported`, "resnet101"}},
 		"no preset":            {plain, "resnet18", ImportOptions{Home: home}, []string{"--preset", "torchvision-v1", "preprocessor_config.json"}},
 		"unknown preset":       {plain, "resnet18", ImportOptions{Home: home, Preset: "x"}, []string{`preset "x" is unknown`, "timm-a1"}},

@@ -34,8 +34,13 @@ func install(dir string, b *onnx.Builder, manifest Manifest, replace bool) error
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return finish(dir, hex.EncodeToString(sum.Sum(nil)), manifest)
+}
+
+// finish writes the manifest of the model file that was just written; the caller holds the folder.
+func finish(dir, sum string, manifest Manifest) error {
 	manifest.Format = manifestFormat
-	manifest.Model = FileHash{File: ModelFile, SHA256: hex.EncodeToString(sum.Sum(nil))}
+	manifest.Model = FileHash{File: ModelFile, SHA256: sum}
 	if old, err := readManifest(dir); err == nil && old.Model == manifest.Model && old.Spec == manifest.Spec {
 		manifest.Reference, manifest.Cosines = old.Reference, old.Cosines
 	}

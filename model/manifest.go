@@ -32,6 +32,7 @@ type Manifest struct {
 	Random    bool        `json:"random,omitempty"` // random weights: the features mean nothing
 	Weights   FileHash    `json:"weights,omitzero"` // the checkpoint that the model was made from
 	Model     FileHash    `json:"model"`
+	Files     []FileHash  `json:"files,omitempty"`  // beside the model file: weights that ONNX keeps outside of it
 	Logits    string      `json:"logits,omitempty"` // name of the output that holds a classifier's scores
 	Spec      imgvec.Spec `json:"spec"`
 	Reference *Reference  `json:"reference,omitempty"`
@@ -66,6 +67,11 @@ func (m *Manifest) check() error {
 		return errPresetOnly
 	case m.Model.File != filepath.Base(m.Model.File):
 		return fmt.Errorf("model file %q must be the name of a file beside it", m.Model.File)
+	}
+	for _, f := range m.Files {
+		if !filepath.IsLocal(f.File) {
+			return fmt.Errorf("file %q must lie in the model's folder", f.File)
+		}
 	}
 	return checkSpec(m.Spec)
 }

@@ -125,9 +125,27 @@ func openFolder(dir string, opts OpenOptions) (*Model, error) {
 		return nil, fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; install it again with: imgvec model pull %s",
 			path, sum, ManifestFile, manifest.Model.SHA256, manifest.Name)
 	}
+	if err := checkFiles(dir, manifest); err != nil {
+		return nil, err
+	}
 	m := fromManifest(manifest)
 	m.Dir, m.Path, m.SHA256, m.records = dir, path, sum, dir
 	return m, nil
+}
+
+// checkFiles compares the files beside the model with their hashes.
+func checkFiles(dir string, manifest Manifest) error {
+	for _, f := range manifest.Files {
+		sum, err := home.HashFile(filepath.Join(dir, f.File))
+		if err != nil {
+			return err
+		}
+		if sum != f.SHA256 {
+			return fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; install it again with: imgvec model import",
+				filepath.Join(dir, f.File), sum, ManifestFile, f.SHA256)
+		}
+	}
+	return nil
 }
 
 func fromManifest(manifest Manifest) *Model {

@@ -163,7 +163,7 @@ func TestManifestsThatLie(t *testing.T) {
 		"layout":    {"NCHW", "CHW", "layout"},
 		"type":      {"float32", "float64", "element type"},
 		"dim":       {`"dim":4`, `"dim":-1`, "dimension -1"},
-		"std":       {`"std":[1,1,1]`, `"std":[1,0,1]`, "must not be zero"},
+		"std":       {`"std":[1,1,1]`, `"std":[1,0,1]`, "not zero"},
 		"not JSON":  {`{"format"`, `{format`, "invalid character"},
 	} {
 		t.Run(name, func(t *testing.T) {

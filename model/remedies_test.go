@@ -15,8 +15,9 @@ func TestImportLooksAtTheFileFirst(t *testing.T) {
 	ready := tinyModel(t, filepath.Join(work, "tiny.onnx"), onnx.Batched(3, 8, 8))
 	for file, want := range map[string]string{
 		filepath.Join(work, "absent.pth"): "no such file",
-		ready:                             "it is used by its path: --model " + ready,
-		work:                              "folder",
+		ready:                             "--preset",
+		work:                              "2 files that could be it; name one: empty.safetensors, tiny.onnx",
+		t.TempDir():                       "the folder has no checkpoint",
 		write(t, filepath.Join(work, "empty.safetensors"), []byte{}): "empty",
 	} {
 		_, err := Import(context.Background(), file, "", ImportOptions{Home: t.TempDir()})
