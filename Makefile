@@ -25,13 +25,13 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 BUNDLE_FILE := imgvec-bundle-linux-amd64.tar
 GOLANGCI_LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
-CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/... ./gpu/... ./serve/...
+CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/... ./gpu/... ./serve/... ./store/...
 FUZZTIME ?= 30s
 PY_ENV := .cache/python
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu bench-spark benchtest bundle python faults wheel test-wheel test-python test-spark clean
+.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu bench-spark benchtest bundle python objects faults wheel test-wheel test-python test-spark clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -168,6 +168,14 @@ $(PY_ENV)/.done: versions.mk
 	$(PYTHON) -m venv $(PY_ENV)
 	$(PY_ENV)/bin/python $(PIP_INSTALL) pyarrow==$(PYARROW_VERSION) pandas==$(PANDAS_VERSION) duckdb==$(DUCKDB_VERSION) polars==$(POLARS_VERSION) \
 		numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION) ruff==$(RUFF_VERSION)
+	@touch $@
+
+objects: .cache/objects/$(VERSITYGW_VERSION)-$(FAKE_GCS_SERVER_VERSION) ## build the object-store servers that the tests of package store talk to
+
+.cache/objects/$(VERSITYGW_VERSION)-$(FAKE_GCS_SERVER_VERSION):
+	@mkdir -p $(@D)
+	GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+	GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/fsouza/fake-gcs-server@$(FAKE_GCS_SERVER_VERSION)
 	@touch $@
 
 faults: .cache/imgvec-faults ## build the command that marked images crash, for tests

@@ -37,6 +37,10 @@ NVRTC_SHA256 := ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575
 CUDNN_VERSION := 9.14.0.64
 CUDNN_SHA256 := 024ce8f7571d322991ecadbe82907df2e89b5f36597d03436413ec6dd7c9fe54
 
+# Servers that speak the protocols of S3 and Google Cloud Storage on this machine, for the tests of package store (make objects).
+VERSITYGW_VERSION := v1.2.0
+FAKE_GCS_SERVER_VERSION := v1.56.1
+
 # Tools of `make lint` and `make vuln`, run as `go run module@version`.
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0

@@ -57,7 +57,7 @@ func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (er
 
 // openInputs opens the source and makes sure that there is something to do.
 func (a *app) openInputs(ctx context.Context, inputs []string) (*dataset.Source, error) {
-	source, err := dataset.Open(inputs, dataset.SourceOptions{Stdin: a.stdin})
+	source, err := dataset.Open(inputs, dataset.SourceOptions{Stdin: a.stdin, Objects: a.objects})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/imgvec/imgvec/dataset"
+	"github.com/imgvec/imgvec/store"
 )
 
 // app is what the commands share: the streams, and the person's wish to stop.
@@ -16,14 +19,15 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	stop           *interrupt
-	args           []string // of the whole command line, without the program
+	args           []string            // of the whole command line, without the program
+	objects        dataset.ObjectStore // what reads URLs; it connects to nothing before it is asked
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program but for its end.
 func run(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, args: args}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, args: args, objects: store.New()}
 	a.stop = catchSignals(a.stderr)
 	root := a.root()
 	root.SetArgs(args)
