@@ -144,9 +144,12 @@ func (p *vectorsPass) read(ctx context.Context, b *Batch) error {
 	if err != nil {
 		return err
 	}
+	return p.decode(ctx, part, b)
+}
+
+func (p *vectorsPass) decode(ctx context.Context, part passPart, b *Batch) error {
 	b.reset(part.first, part.rows(), p.v.meta.Dim)
-	err = errors.Join(part.decode(ctx, b), p.done(part.file))
-	if err != nil {
+	if err := errors.Join(part.decode(ctx, b), p.done(part.file)); err != nil {
 		return fmt.Errorf("imgvec: read features %q: rows %d to %d: %w", p.v.path, part.first, part.first+int64(b.Len)-1, err)
 	}
 	if p.want.IDs && b.IDs == nil {
