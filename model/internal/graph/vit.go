@@ -46,7 +46,9 @@ func (v *vit) constants() {
 	head := s.width / s.heads
 	v.Int64s("shape.heads", []int64{0, 0, s.heads, head}, 4)
 	v.Int64s("shape.tokens", []int64{0, 0, s.width}, 3)
-	v.Int64s("first", []int64{0})
+	if s.pool != poolMean {
+		v.Int64s("first", []int64{0})
+	}
 	one := func(name string, value float64) { v.Weights(name, []float32{float32(value)}) }
 	if s.gated && s.pool != poolAttention {
 		return

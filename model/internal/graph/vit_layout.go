@@ -114,8 +114,10 @@ func (s *vitSpec) readChoices(k vitKeys, m vitMember, src Source) {
 	}
 	switch {
 	case m.family != "clip":
-	case generated || strings.HasPrefix(k.naming, "OpenAI"):
-		s.projection = max(side(src, k.projection, 1), 512)
+	case generated:
+		s.projection = 512
+	case strings.HasPrefix(k.naming, "OpenAI"):
+		s.projection = max(side(src, k.projection, 1), 1)
 	default:
 		s.projection = side(src, k.projection+"weight", 0)
 	}
