@@ -40,13 +40,13 @@ type ipcWriter interface {
 	Close() error
 }
 
-func newArrowWriter(dst sink, format Format, meta Meta, dtype DType) (*arrowWriter, error) {
-	schema := meta.schema(dtype)
-	w := &arrowWriter{dst: dst, cols: newColumns(schema, meta.Dim, dtype), limit: recordBytes}
+func newArrowWriter(dst sink, format Format, meta Meta, opts WriterOptions) (*arrowWriter, error) {
+	schema := meta.schema(opts.DType, opts.Kept)
+	w := &arrowWriter{dst: dst, cols: newColumns(schema, meta.Dim, opts.DType, opts.Kept), limit: recordBytes}
 	if format == ArrowStream {
 		return w, w.startStream(schema)
 	}
-	file, err := ipc.NewFileWriter(onlyWriter{dst}, ipc.WithSchema(schema))
+	file, err := ipc.NewFileWriter(onlyWriter{dst}, ipc.WithSchema(schema), ipc.WithDictionaryDeltas(true))
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: create arrow: %w", err)
 	}
@@ -106,7 +106,10 @@ func (w *arrowWriter) flush() error {
 	if w.cols.rows == 0 {
 		return nil
 	}
-	record := w.cols.record()
+	record, err := w.cols.record()
+	if err != nil {
+		return err
+	}
 	defer record.Release()
 	if err := w.ipc.Write(record); err != nil {
 		return w.dst.explain(err)

@@ -20,6 +20,7 @@ type columns struct {
 	bytes               int // about what the rows take in a file
 	ids, errs, features offsetColumn
 	width, height       fixedColumn
+	kept                keptRows
 }
 
 // validity is a column's bitmap: bit i is set where row i has a value.
@@ -74,8 +75,8 @@ func (c *fixedColumn) add(row int, v int32, ok bool) {
 	c.validity.add(row, ok)
 }
 
-func newColumns(schema *arrow.Schema, dim int, dtype DType) *columns {
-	c := &columns{schema: schema, dim: dim, half: dtype == Float16}
+func newColumns(schema *arrow.Schema, dim int, dtype DType, kept *Kept) *columns {
+	c := &columns{schema: schema, dim: dim, half: dtype == Float16, kept: newKeptRows(kept)}
 	c.reset()
 	return c
 }
@@ -87,6 +88,7 @@ func (c *columns) reset() {
 	c.features.reset()
 	c.width.reset()
 	c.height.reset()
+	c.kept.reset()
 	c.width.data, c.height.data = c.width.data[:0], c.height.data[:0]
 }
 
@@ -113,7 +115,7 @@ func (c *columns) add(r *Row) error {
 	c.width.add(c.rows, int32(r.Width), sized)
 	c.height.add(c.rows, int32(r.Height), sized)
 	c.rows++
-	c.bytes += rowBytes(r, reason, c.dim*c.elementSize())
+	c.bytes += rowBytes(r, reason, c.dim*c.elementSize()) + c.kept.add(r.Tag)
 	return nil
 }
 
@@ -138,8 +140,9 @@ func appendFloats(dst []byte, values []float32, half bool) []byte {
 	return dst
 }
 
-// record is the rows as an Arrow batch. It borrows the columns' memory: it must not be used after reset.
-func (c *columns) record() arrow.RecordBatch {
+// record is the rows as an Arrow batch. It borrows the columns' memory: it must not be used after reset. The error is
+// that of a kept column.
+func (c *columns) record() (arrow.RecordBatch, error) {
 	list := c.schema.Field(1).Type.(*arrow.ListType)
 	values := array.NewData(list.Elem(), len(c.features.data)/c.elementSize(), buffers(nil, c.features.data), nil, 0, 0)
 	data := []arrow.ArrayData{
@@ -153,7 +156,11 @@ func (c *columns) record() arrow.RecordBatch {
 	for i, d := range data {
 		arrays[i] = array.MakeFromData(d)
 	}
-	return array.NewRecordBatch(c.schema, arrays, int64(c.rows))
+	kept, err := c.kept.arrays()
+	if err != nil {
+		return nil, err
+	}
+	return array.NewRecordBatch(c.schema, append(arrays, kept...), int64(c.rows)), nil
 }
 
 func (c *offsetColumn) strings(rows int) arrow.ArrayData {

@@ -21,17 +21,6 @@ func isImage(name string) bool {
 	return slices.Contains(Extensions, strings.ToLower(filepath.Ext(name)))
 }
 
-// isTable tells whether a name is that of an input with many images in it, which this version can't read.
-func isTable(name string) bool {
-	name = strings.ToLower(name)
-	for _, ext := range []string{".tar", ".tar.gz", ".tgz", ".parquet", ".arrow", ".arrows", ".feather"} {
-		if strings.HasSuffix(name, ext) {
-			return true
-		}
-	}
-	return false
-}
-
 // file is an input given by its own name. It is always a row, whatever the name, also where there is no such file.
 type file string
 

@@ -15,11 +15,12 @@ type jsonWriter struct {
 	dim    int
 	half   bool
 	random bool
+	kept   *Kept
 	line   []byte
 }
 
-func newJSONWriter(dst sink, meta Meta, dtype DType) *jsonWriter {
-	return &jsonWriter{dst: dst, dim: meta.Dim, half: dtype == Float16, random: meta.RandomWeights}
+func newJSONWriter(dst sink, meta Meta, opts WriterOptions) *jsonWriter {
+	return &jsonWriter{dst: dst, dim: meta.Dim, half: opts.DType == Float16, random: meta.RandomWeights, kept: opts.Kept}
 }
 
 func (w *jsonWriter) Write(r Row) error {
@@ -34,14 +35,14 @@ func (w *jsonWriter) Write(r Row) error {
 	} else {
 		line = append(line, "null"...)
 	}
-	line = appendJSONOutcome(line, &r, w.random)
+	line = appendJSONOutcome(line, &r, w.random, w.kept)
 	w.line = line
 	_, err := w.dst.Write(line)
 	return w.dst.explain(err)
 }
 
-// appendJSONOutcome ends a line with the columns error, width and height, and the mark of random weights.
-func appendJSONOutcome(line []byte, r *Row, random bool) []byte {
+// appendJSONOutcome ends a line with the columns error, width and height, the mark of random weights, and the kept columns.
+func appendJSONOutcome(line []byte, r *Row, random bool, kept *Kept) []byte {
 	line = append(line, `,"error":`...)
 	if r.Err == nil {
 		line = append(line, "null"...)
@@ -62,6 +63,7 @@ func appendJSONOutcome(line []byte, r *Row, random bool) []byte {
 	if random {
 		line = append(line, `,"random_weights":true`...)
 	}
+	line = appendJSONKept(line, r.Tag, kept)
 	return append(line, "}\n"...)
 }
 

@@ -52,18 +52,19 @@ func (m Meta) pairs() (keys, values []string) {
 	return keys, values
 }
 
-// schema is the columns of Parquet and Arrow outputs.
-func (m Meta) schema(dtype DType) *arrow.Schema {
+// schema is the columns of Parquet and Arrow outputs: their own, and those that are kept behind them.
+func (m Meta) schema(dtype DType, kept *Kept) *arrow.Schema {
 	element := arrow.PrimitiveTypes.Float32
 	if dtype == Float16 {
 		element = arrow.FixedWidthTypes.Float16
 	}
 	meta := arrow.NewMetadata(m.pairs())
-	return arrow.NewSchema([]arrow.Field{
+	own := []arrow.Field{
 		{Name: "id", Type: arrow.BinaryTypes.String},
 		{Name: "features", Type: arrow.ListOfField(arrow.Field{Name: "element", Type: element, Nullable: true}), Nullable: true},
 		{Name: "error", Type: arrow.BinaryTypes.String, Nullable: true},
 		{Name: "width", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
 		{Name: "height", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
-	}, &meta)
+	}
+	return arrow.NewSchema(append(own, kept.columns()...), &meta)
 }

@@ -15,6 +15,7 @@ type npyWriter struct {
 	dim    int
 	half   bool
 	random bool
+	kept   *Kept
 	rows   int64
 	row    []byte
 	blank  []float32 // the features of a failed image
@@ -29,7 +30,7 @@ func newNPYWriter(dst *atomicFile, output string, meta Meta, opts WriterOptions)
 		return nil, err
 	}
 	w := &npyWriter{
-		files: pair{dst, ids}, dim: meta.Dim, half: opts.DType == Float16, random: meta.RandomWeights, blank: make([]float32, meta.Dim),
+		files: pair{dst, ids}, dim: meta.Dim, half: opts.DType == Float16, random: meta.RandomWeights, kept: opts.Kept, blank: make([]float32, meta.Dim),
 	}
 	for i := range w.blank {
 		w.blank[i] = float32(math.NaN())
@@ -73,7 +74,7 @@ func (w *npyWriter) Write(r Row) error {
 		return w.files.array.explain(err)
 	}
 	w.row = appendJSONString(append(w.row[:0], `{"id":`...), r.ID)
-	w.row = appendJSONOutcome(w.row, &r, w.random)
+	w.row = appendJSONOutcome(w.row, &r, w.random, w.kept)
 	if _, err := w.files.ids.Write(w.row); err != nil {
 		return w.files.ids.explain(err)
 	}

@@ -60,6 +60,56 @@ func splitURL(url string) (base, query string) {
 	return base, query
 }
 
+// openRemote makes inputs of a URL, as open does of a path.
+func (s *Source) openRemote(ctx context.Context, arg string) ([]input, error) {
+	in, err := s.openURL(arg, s.opts.Objects)
+	if err != nil {
+		return nil, err
+	}
+	base, _ := splitURL(arg)
+	switch in := in.(type) {
+	case object:
+		if isTable(urlPath(base)) {
+			return []input{s.openTable(blob{arg, in.objects})}, nil
+		}
+	case *bucket:
+		return s.openBucket(ctx, in)
+	}
+	return []input{in}, nil
+}
+
+// urlPath is a web address without what comes behind its path.
+func urlPath(url string) string {
+	url, _, _ = strings.Cut(url, "#")
+	url, _, _ = strings.Cut(url, "?")
+	return url
+}
+
+// openBucket takes the tables and archives of a pattern that asks for them, or of a folder that has no image.
+func (s *Source) openBucket(ctx context.Context, b *bucket) ([]input, error) {
+	asked := isTable(b.pattern[len(b.pattern)-1])
+	var tables []input
+	for o, err := range b.objects.List(ctx, b.root+b.query) {
+		if err != nil {
+			return nil, err
+		}
+		switch name := strings.TrimPrefix(o.URL, b.root); {
+		case name == "" || strings.HasSuffix(name, "/") || !b.matches(name):
+		case isTable(name):
+			tables = append(tables, s.newTable(blob{o.URL + b.query, b.objects}))
+		case isImage(name) && !asked:
+			return []input{b}, nil
+		}
+	}
+	if len(tables) == 0 {
+		return []input{b}, nil
+	}
+	for _, in := range tables {
+		s.know(in)
+	}
+	return tables, nil
+}
+
 // openURL makes an input of a URL: a folder of a bucket (it ends in "/", or nothing has that very name), a pattern, or
 // one object. Nothing is asked of the store yet but what it can do.
 func (s *Source) openURL(arg string, objects ObjectStore) (input, error) {
@@ -69,7 +119,7 @@ func (s *Source) openURL(arg string, objects ObjectStore) (input, error) {
 	base, query := splitURL(arg)
 	folder := &bucket{objects: objects, root: base, query: query, pattern: pattern{"**", "*"}, ignored: &s.ignored}
 	switch {
-	case isImage(base) && !strings.ContainsAny(base, "*["), !objects.CanList(base):
+	case (isImage(base) || isTable(base)) && !strings.ContainsAny(base, "*["), !objects.CanList(base):
 		return object{objects, arg}, nil
 	case strings.ContainsAny(base, "*["):
 		folder.root, folder.pattern = splitPattern(base)

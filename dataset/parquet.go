@@ -11,6 +11,9 @@ import (
 // rowGroupBytes bounds a Parquet row group. Readers on Spark and others hold whole row groups in memory, and so do we.
 const rowGroupBytes = 8 << 20
 
+// createdBy begins what our files say of who made them.
+const createdBy = "imgvec "
+
 // parquetWriter writes Parquet: a row group whenever enough rows are together.
 type parquetWriter struct {
 	dst  sink
@@ -18,11 +21,11 @@ type parquetWriter struct {
 	cols *columns
 }
 
-func newParquetWriter(dst sink, meta Meta, dtype DType) (*parquetWriter, error) {
-	schema := meta.schema(dtype)
+func newParquetWriter(dst sink, meta Meta, opts WriterOptions) (*parquetWriter, error) {
+	schema := meta.schema(opts.DType, opts.Kept)
 	// A dictionary of vectors or paths that are all different only costs; the reasons of errors repeat.
 	props := parquet.NewWriterProperties(
-		parquet.WithCreatedBy("imgvec "+meta.Version),
+		parquet.WithCreatedBy(createdBy+meta.Version),
 		parquet.WithCompression(compress.Codecs.Snappy),
 		parquet.WithDictionaryDefault(false),
 		parquet.WithDictionaryFor("error", true),
@@ -32,7 +35,7 @@ func newParquetWriter(dst sink, meta Meta, dtype DType) (*parquetWriter, error) 
 	if err != nil {
 		return nil, fmt.Errorf("imgvec: create parquet: %w", err)
 	}
-	return &parquetWriter{dst: dst, file: file, cols: newColumns(schema, meta.Dim, dtype)}, nil
+	return &parquetWriter{dst: dst, file: file, cols: newColumns(schema, meta.Dim, opts.DType, opts.Kept)}, nil
 }
 
 func (w *parquetWriter) Write(r Row) error {
@@ -49,7 +52,10 @@ func (w *parquetWriter) flush() error {
 	if w.cols.rows == 0 {
 		return nil
 	}
-	record := w.cols.record()
+	record, err := w.cols.record()
+	if err != nil {
+		return err
+	}
 	defer record.Release()
 	if err := w.file.Write(record); err != nil {
 		return w.dst.explain(err)

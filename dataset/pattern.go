@@ -14,13 +14,6 @@ type pattern []string
 
 func isPattern(arg string) bool { return strings.ContainsAny(arg, "*?[") }
 
-// hasBraces tells whether a name that is no file's has a shell's choice in it, as in *.{jpg,png}.
-func hasBraces(arg string) bool {
-	_, rest, found := strings.Cut(arg, "{")
-	inside, _, closed := strings.Cut(rest, "}")
-	return found && closed && strings.Contains(inside, ",")
-}
-
 // splitPattern parts a pattern into the folder where the walk starts ("" is the working folder) and the rest.
 func splitPattern(arg string) (root string, rest pattern) {
 	parts := strings.Split(arg, "/")

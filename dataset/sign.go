@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"iter"
 	"strconv"
 
 	"github.com/imgvec/imgvec"
@@ -22,20 +21,6 @@ func (s *Source) Digest(ctx context.Context) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// ItemsFrom is Items without the first skip of them.
-func (s *Source) ItemsFrom(ctx context.Context, skip int64) iter.Seq[imgvec.Item] {
-	return func(yield func(imgvec.Item) bool) {
-		left := skip
-		for item := range s.Items(ctx) {
-			if left > 0 {
-				left--
-			} else if !yield(item) {
-				return
-			}
-		}
-	}
 }
 
 // signItem writes one name; its length before it keeps two names from looking like one.

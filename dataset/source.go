@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -30,11 +29,27 @@ func (e usageError) Is(target error) bool { return target == ErrUsage }
 type SourceOptions struct {
 	Stdin   io.Reader   // where the input "-" reads paths; nil is os.Stdin
 	Objects ObjectStore // what reads inputs that are URLs; nil: they are refused
+
+	// For inputs with many images each: tables and archives.
+	ImageColumn string   // of tables, or the extensions of archives' members ("jpg;png"); "" is found by name and type
+	IDColumn    string   // of tables; "" numbers the rows
+	KeepColumns []string // that go on to the output, of archives by their members' extension; "*" alone is all of tables
+	MaxBytes    int64    // of a member of an archive; 0: 64 MiB
+	ReadAhead   int64    // encoded bytes that are read before they are asked for; 0: 64 MiB, negative: none
 }
+
+const (
+	defaultMaxBytes  = 64 << 20
+	defaultReadAhead = 64 << 20
+)
 
 // Source is the inputs of a run, in order. Its methods may be called at the same time, but Items only once.
 type Source struct {
+	opts    SourceOptions
 	inputs  []input
+	tables  []*table // of inputs
+	shards  []*shard // of inputs
+	kept    *Kept
 	ignored atomic.Int64
 	err     error
 }
@@ -53,86 +68,95 @@ type input interface {
 	any(ctx context.Context) (bool, error)
 }
 
-// Open makes a source of inputs, each a file, a folder (walked), a pattern with *, ?, [...] or ** (the whole path),
-// @FILE (one path a line) or - (the same from standard input). Nothing is read yet but what tells them apart. Errors
-// that are the caller's to mend are ErrUsage.
+// Open is OpenContext without a context.
 func Open(inputs []string, opts SourceOptions) (*Source, error) {
+	return OpenContext(context.Background(), inputs, opts)
+}
+
+// OpenContext makes a source of inputs, each a file, a folder (walked), a pattern with *, ?, [...], ** (the whole path) or
+// {a,b} and {000..099}, a tar archive, a Parquet or Arrow file, a URL, @FILE (one path a line) or - (the same from
+// standard input). Nothing is read yet but what tells them apart, and the columns of tables. Errors that are the
+// caller's to mend are ErrUsage.
+func OpenContext(ctx context.Context, inputs []string, opts SourceOptions) (*Source, error) {
 	if len(inputs) == 0 {
 		return nil, usagef("imgvec: no INPUT given (a file, a folder, a pattern, @LIST or -)")
 	}
-	s := &Source{}
+	if err := checkKeep(opts.KeepColumns); err != nil {
+		return nil, err
+	}
+	if opts.MaxBytes <= 0 {
+		opts.MaxBytes = defaultMaxBytes
+	}
+	if opts.ReadAhead == 0 {
+		opts.ReadAhead = defaultReadAhead
+	}
+	s := &Source{opts: opts}
 	for _, arg := range inputs {
-		in, err := s.open(arg, opts)
+		more, err := s.open(ctx, arg)
 		if err != nil {
 			return nil, err
 		}
-		s.inputs = append(s.inputs, in)
+		s.inputs = append(s.inputs, more...)
 	}
-	return s, nil
+	return s, s.settle(ctx)
 }
 
-func (s *Source) open(arg string, opts SourceOptions) (input, error) {
+// open makes inputs of an argument: one, or those that a pattern or a folder of tables stands for.
+func (s *Source) open(ctx context.Context, arg string) ([]input, error) {
 	switch {
 	case arg == "":
 		return nil, usagef("imgvec: an INPUT is empty")
 	case arg == "-":
-		return s.openStdin(opts)
+		return only(s.openStdin())
 	case strings.HasPrefix(arg, "@"):
-		return openList(arg[1:], opts.Objects)
+		return only(openList(arg[1:], s.opts.Objects))
+	case hasBraces(arg) && !exists(arg):
+		return s.openBraces(ctx, arg)
 	case IsURL(arg):
-		return s.openURL(arg, opts.Objects)
+		return s.openRemote(ctx, arg)
 	}
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.IsDir():
-		return s.openFolder(arg)
-	case isTable(arg):
-		return nil, usagef("imgvec: %q: reading tar shards and tables is not supported yet: give a folder, files or a list of paths", arg)
+		return s.openFolder(ctx, arg)
+	case err == nil && isTable(arg):
+		return []input{s.openTable(blob{name: arg})}, nil
 	case err == nil:
-		return file(arg), nil
-	case hasBraces(arg) && !exists(arg):
-		return nil, usagef("imgvec: %q: braces are not understood in patterns: leave them to the shell (without the quotes), or give one pattern for each", arg)
+		return only(file(arg), nil)
 	case isPattern(arg) && !exists(arg):
-		return s.openPattern(arg)
+		return s.openPattern(ctx, arg)
 	case errors.Is(err, fs.ErrNotExist) && !isImage(arg):
 		return nil, usagef("imgvec: %q: no such file or folder", arg)
+	case isTable(arg):
+		return []input{s.openTable(blob{name: arg})}, nil
 	}
-	return file(arg), nil
+	return only(file(arg), nil)
 }
 
-func (s *Source) openStdin(opts SourceOptions) (input, error) {
+func only(in input, err error) ([]input, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []input{in}, nil
+}
+
+func (s *Source) openStdin() (input, error) {
 	for _, in := range s.inputs {
 		if l, ok := in.(*list); ok && l.stdin != nil {
 			return nil, usagef(`imgvec: INPUT "-" is given twice`)
 		}
 	}
-	r := opts.Stdin
+	r := s.opts.Stdin
 	if r == nil {
 		r = os.Stdin
 	}
-	return newStdinList(r, opts.Objects), nil
+	return newStdinList(r, s.opts.Objects), nil
 }
 
 // exists is true for a dangling link too: what stands in a folder under that very name is no pattern.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-// Items yields every input in order. It ends early when ctx is done or the inputs can't be read on; Err tells which.
-func (s *Source) Items(ctx context.Context) iter.Seq[imgvec.Item] {
-	return func(yield func(imgvec.Item) bool) {
-		for _, in := range s.inputs {
-			more, err := in.each(ctx, yield)
-			if err != nil {
-				s.err = err
-				return
-			}
-			if !more {
-				return
-			}
-		}
-	}
 }
 
 // Err is what ended Items before the end of the inputs; nil where it came to the end or was broken off by its caller.

@@ -23,25 +23,18 @@ type tree struct {
 	root    string // "" is the working folder
 	pattern pattern
 	ignored *atomic.Int64
+	tables  bool // files with many images are looked for, and not images
 }
 
-func (s *Source) openFolder(dir string) (input, error) {
-	return s.openTree(tree{given: dir, root: dir, pattern: pattern{"**", "*"}})
-}
-
-func (s *Source) openPattern(arg string) (input, error) {
-	root, rest := splitPattern(arg)
-	if err := rest.check(); err != nil {
-		return nil, usagef("imgvec: pattern %q: %v", arg, err)
+func (t *tree) takes(name string) bool {
+	if t.tables {
+		return isTable(name)
 	}
-	if info, err := os.Stat(orDot(root)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return nil, usagef("imgvec: pattern %q: no folder %q", arg, root)
-	}
-	return s.openTree(tree{given: arg, root: root, pattern: rest})
+	return isImage(name)
 }
 
 // openTree looks whether the folder can be listed at all: later that would only be one failed row.
-func (s *Source) openTree(t tree) (input, error) {
+func (s *Source) openTree(t tree) (*tree, error) {
 	f, err := os.Open(orDot(t.root))
 	if err == nil {
 		_, err = f.ReadDir(1)
@@ -79,9 +72,9 @@ func (t *tree) sign(ctx context.Context, w io.Writer) error {
 }
 
 func (t *tree) any(ctx context.Context) (found bool, err error) {
-	w := walk{tree: t, ctx: ctx, ignored: new(atomic.Int64), yield: func(imgvec.Item) bool { found = true; return false }}
+	w := walk{tree: t, ctx: ctx, ignored: new(atomic.Int64), counting: true, probing: true}
 	_, err = w.start()
-	return found, err
+	return w.n > 0, err
 }
 
 // walk is one pass over a tree.
@@ -90,7 +83,9 @@ type walk struct {
 	ctx      context.Context
 	ignored  *atomic.Int64
 	yield    func(imgvec.Item) bool
-	counting bool // only count: nothing is sorted, kept or yielded
+	counting bool                   // only count: nothing is sorted, kept or yielded
+	probing  bool                   // count no further than one
+	paths    func(path string) bool // instead of yield, where not nil
 	n        int64
 	entered  []string // real paths of the root and of the folders that links led to
 }
@@ -121,10 +116,15 @@ func (w *walk) folder(path, real string, s states) (more bool, err error) {
 	if err != nil {
 		return w.give(func() imgvec.Item { return brokenItem(path, fmt.Errorf("read folder: %w", err)) }), nil
 	}
+	if w.probing && w.n > 0 {
+		return false, nil
+	}
 	for _, e := range entries {
 		name, isDir := strings.CutSuffix(e.key, "/")
 		full := join(path, name)
-		if !isDir {
+		if !isDir && w.paths != nil {
+			more = w.paths(full)
+		} else if !isDir {
 			more = w.give(func() imgvec.Item { return fileItem(full) })
 		} else if target, ok := w.enter(full, join(real, name), e); ok {
 			more, err = w.folder(full, target, e.states)
@@ -183,7 +183,7 @@ func (w *walk) list(path string, s states) ([]entry, error) {
 				entries = append(entries, e)
 			}
 		}
-		if err == io.EOF {
+		if err == io.EOF || w.probing && w.n > 0 {
 			break
 		}
 		if err != nil {
@@ -212,7 +212,7 @@ func (w *walk) look(path string, d fs.DirEntry, s states) (e entry, ok bool) {
 		return entry{key: name + "/", link: link, states: next}, w.pattern.open(next)
 	case !w.pattern.matched(next):
 		return entry{}, false
-	case !isImage(name) || !mode.IsRegular():
+	case !w.takes(name) || !mode.IsRegular():
 		w.ignored.Add(1)
 		return entry{}, false
 	case w.counting:

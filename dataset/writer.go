@@ -10,7 +10,8 @@ import (
 	"github.com/imgvec/imgvec"
 )
 
-// Row is one row of output: what became of one input. Columns that a table input hands through will stand beside it.
+// Row is one row of output: what became of one input. The values of kept columns come in Result.Tag, where the source of
+// the item has put them.
 type Row struct {
 	imgvec.Result
 }
@@ -96,6 +97,7 @@ type WriterOptions struct {
 	DType  DType     // "" is Float32
 	Force  bool      // replace what stands under the final name
 	Stdout io.Writer // where the output "-" goes; nil is os.Stdout
+	Kept   *Kept     // columns of the inputs that rows bring with them: Source.Kept
 }
 
 // Create begins an output in the format that its name asks for. Nothing appears under that name before Finish.
@@ -124,13 +126,13 @@ func Create(output string, meta Meta, opts WriterOptions) (Writer, error) {
 func newWriter(format Format, dst sink, output string, meta Meta, opts WriterOptions) (Writer, error) {
 	switch format {
 	case Parquet:
-		return newParquetWriter(dst, meta, opts.DType)
+		return newParquetWriter(dst, meta, opts)
 	case NPY:
 		return newNPYWriter(dst.(*atomicFile), output, meta, opts)
 	case JSONLines:
-		return newJSONWriter(dst, meta, opts.DType), nil
+		return newJSONWriter(dst, meta, opts), nil
 	}
-	return newArrowWriter(dst, format, meta, opts.DType)
+	return newArrowWriter(dst, format, meta, opts)
 }
 
 // checkRow guards the columns against features of another model.

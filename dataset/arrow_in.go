@@ -1,0 +1,162 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// arrowIn reads Arrow's IPC formats, file (Feather version 2 too) and stream. A file is a stream between two marks, and
+// is read as one: so what is left of a file that lost its end still comes.
+type arrowIn struct {
+	file   io.ReadCloser
+	msgs   *arrowMessages
+	stream *ipc.Reader
+	broken error // why Arrow's reader has given up
+}
+
+// arrowMagic begins an IPC file, with two bytes of padding.
+const arrowMagic = "ARROW1\x00\x00"
+
+func openArrowIn(ctx context.Context, b blob) (*arrowIn, error) {
+	f, err := b.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &arrowIn{file: f}
+	if err := r.open(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return r, nil
+}
+
+func (r *arrowIn) open() (err error) {
+	defer barrier(&err)
+	if r.msgs, err = newArrowMessages(r.file); err != nil {
+		return err
+	}
+	r.stream, err = ipc.NewReaderFromMessageReader(r.msgs, ipc.WithAllocator(memory.NewGoAllocator()))
+	return err
+}
+
+func (r *arrowIn) schema() *arrow.Schema { return r.stream.Schema() }
+func (r *arrowIn) close() error          { return r.file.Close() }
+
+// rows looks at what describes each batch, where the batches themselves can be passed by.
+func (r *arrowIn) rows(ctx context.Context) (n int64, known bool, err error) {
+	if _, seeks := r.file.(io.Seeker); !seeks {
+		return 0, false, nil
+	}
+	for ctx.Err() == nil {
+		head, err := r.msgs.peek()
+		if err == nil {
+			err = r.msgs.pass()
+		}
+		if errors.Is(err, io.EOF) {
+			return n, true, nil
+		}
+		if err != nil {
+			return n + 1, true, nil // the row that says what is wrong
+		}
+		n += min(head.rows, maxLost)
+	}
+	return 0, false, ctx.Err()
+}
+
+func (r *arrowIn) read(ctx context.Context, columns []int, skip int64, yield func(tablePart) bool) error {
+	first := int64(0)
+	for ctx.Err() == nil {
+		head, err := r.msgs.peek()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("it can't be read on after row %d: %w", first, err)
+		}
+		part := tablePart{first: first, rows: min(head.rows, maxLost)}
+		switch {
+		case head.kind == arrowBatch && first+head.rows <= skip:
+			part.passed = true
+			err = r.msgs.pass()
+		case r.broken != nil:
+			part.err = r.broken
+			err = r.msgs.pass()
+		default:
+			part, err = r.next(part, columns)
+		}
+		if err != nil {
+			return fmt.Errorf("it can't be read on after row %d: %w", first, err)
+		}
+		if !split(part, yield) {
+			return nil
+		}
+		first += part.rows
+	}
+	return nil
+}
+
+// next reads the next batch, and the dictionaries before it. The error is that of the file's framing: nothing can come
+// behind it. That of a batch alone goes into the part.
+func (r *arrowIn) next(part tablePart, columns []int) (tablePart, error) {
+	ok, err := r.step()
+	if err != nil {
+		r.broken = fmt.Errorf("record batch from row %d on: %w", part.first, err)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return part, err
+		}
+		part.err = r.broken
+		return part, nil
+	}
+	if !ok {
+		part.rows = 0 // dictionaries without a batch behind them
+		return part, nil
+	}
+	batch := r.stream.RecordBatch()
+	part.rows = batch.NumRows()
+	part.cols, part.err = chosen(batch, columns)
+	return part, nil
+}
+
+func (r *arrowIn) step() (ok bool, err error) {
+	defer barrier(&err)
+	ok = r.stream.Next()
+	return ok, r.stream.Err()
+}
+
+// chosen are the columns of a batch that are read. Nothing in them is taken on trust.
+func chosen(batch arrow.RecordBatch, columns []int) (cols []arrow.Array, err error) {
+	defer barrier(&err)
+	for _, c := range columns {
+		col := batch.Column(c)
+		col.Retain()
+		if err := array.ValidateFull(col); err != nil {
+			return nil, fmt.Errorf("it is damaged: column %q: %w", batch.ColumnName(c), err)
+		}
+		cols = append(cols, col)
+	}
+	return cols, nil
+}
+
+// split yields a part of any length in parts of a few rows.
+func split(p tablePart, yield func(tablePart) bool) bool {
+	if p.passed || p.err != nil || p.rows <= maxPartRows {
+		return yield(p)
+	}
+	for from := int64(0); from < p.rows; from += maxPartRows {
+		to := min(from+maxPartRows, p.rows)
+		q := tablePart{first: p.first + from, rows: to - from}
+		for _, col := range p.cols {
+			q.cols = append(q.cols, array.NewSlice(col, from, to))
+		}
+		if !yield(q) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,273 @@
+package dataset
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	flatbuffers "github.com/google/flatbuffers/go"
+)
+
+const (
+	// maxArrowMetadata bounds what describes a message; thousands of columns take less than a megabyte.
+	maxArrowMetadata = 64 << 20
+	// maxArrowBody bounds a record batch, packed and unpacked. Arrow's readers need the whole of one in memory.
+	maxArrowBody = 4 << 30
+	// maxArrowFields and maxArrowDepth bound a schema.
+	maxArrowFields, maxArrowDepth = 100_000, 64
+	// firstBody is how much memory a body gets before any of it was read: its length alone is only a claim.
+	firstBody = 16 << 20
+
+	arrowSchema, arrowDictionary, arrowBatch = 1, 2, 3 // MessageHeader in Arrow's format
+)
+
+// arrowMessages cuts a stream into messages for Arrow's reader. That takes memory by the lengths that it reads, before
+// it looks whether there is so much; so a length is compared here with what can be, and memory is taken as bytes come.
+type arrowMessages struct {
+	in   io.Reader
+	head *arrowHead // of the message that comes next; nil: not read yet
+}
+
+// arrowHead is what describes a message.
+type arrowHead struct {
+	meta []byte
+	kind byte
+	rows int64 // of a record batch
+	body int64 // bytes that follow
+}
+
+func newArrowMessages(in io.Reader) (*arrowMessages, error) {
+	var magic [len(arrowMagic)]byte
+	if _, err := io.ReadFull(in, magic[:4]); err != nil {
+		return nil, errNotArrow
+	}
+	switch string(magic[:4]) {
+	case arrowMagic[:4]:
+		_, err := io.ReadFull(in, magic[4:])
+		return &arrowMessages{in: in}, err
+	case "FEA1":
+		return nil, errors.New("it is in version 1 of the Feather format, which Arrow has left behind: write it again with a current pyarrow")
+	case "\xff\xff\xff\xff":
+		m := &arrowMessages{in: in}
+		_, err := m.peekAfterMark()
+		return m, err
+	}
+	return nil, errNotArrow
+}
+
+var errNotArrow = errors.New("it is no Arrow file or stream")
+
+// peek is the head of the next message; io.EOF at the end of the stream.
+func (m *arrowMessages) peek() (*arrowHead, error) {
+	if m.head != nil {
+		return m.head, nil
+	}
+	var mark [4]byte
+	if _, err := io.ReadFull(m.in, mark[:]); err != nil {
+		return nil, cutShort(err)
+	}
+	if mark != [4]byte{0xff, 0xff, 0xff, 0xff} {
+		return nil, errors.New("it is damaged: no message begins where one should")
+	}
+	return m.peekAfterMark()
+}
+
+func (m *arrowMessages) peekAfterMark() (head *arrowHead, err error) {
+	defer barrier(&err)
+	var length [4]byte
+	if _, err := io.ReadFull(m.in, length[:]); err != nil {
+		return nil, cutShort(err)
+	}
+	n := binary.LittleEndian.Uint32(length[:])
+	switch {
+	case n == 0:
+		return nil, io.EOF
+	case n > maxArrowMetadata:
+		return nil, fmt.Errorf("it is damaged: a message is said to be described by %d bytes", n)
+	}
+	meta, err := readGrowing(m.in, int64(n))
+	if err != nil {
+		return nil, err
+	}
+	if m.head, err = parseArrowHead(meta); err != nil {
+		m.head = nil
+	}
+	return m.head, err
+}
+
+func parseArrowHead(meta []byte) (*arrowHead, error) {
+	root := flatTable{flatbuffers.Table{Bytes: meta, Pos: flatbuffers.GetUOffsetT(meta)}}
+	h := &arrowHead{meta: meta, kind: root.byte(1), body: root.int64(3)}
+	if h.body < 0 || h.body > maxArrowBody {
+		return nil, fmt.Errorf("a record batch of %d bytes is over the limit of %d: write smaller ones", h.body, int64(maxArrowBody))
+	}
+	header, _ := root.table(2)
+	switch h.kind {
+	case arrowSchema:
+		fields := maxArrowFields
+		return h, checkFields(header, 1, maxArrowDepth, &fields)
+	case arrowBatch:
+		if h.rows = header.int64(0); h.rows < 0 {
+			return nil, fmt.Errorf("it is damaged: a record batch claims %d rows", h.rows)
+		}
+	}
+	return h, nil
+}
+
+// checkFields bounds the fields of a schema: their description can lead to itself again.
+func checkFields(t flatTable, vector, depth int, left *int) error {
+	at, n := t.vector(vector)
+	for i := range n {
+		if *left--; *left < 0 || depth == 0 {
+			return fmt.Errorf("it is damaged: its schema has over %d fields, or is nested deeper than %d", maxArrowFields, maxArrowDepth)
+		}
+		place := at + flatbuffers.UOffsetT(4*i)
+		field := flatTable{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(place)}}
+		const children = 5
+		if err := checkFields(field, children, depth-1, left); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Message is for Arrow's reader, and has the name of its interface.
+func (m *arrowMessages) Message() (*ipc.Message, error) {
+	h, err := m.peek()
+	if err != nil {
+		return nil, err
+	}
+	m.head = nil
+	body, err := readGrowing(m.in, h.body)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkBuffers(body); err != nil {
+		return nil, err
+	}
+	return ipc.NewMessage(memory.NewBufferBytes(h.meta), memory.NewBufferBytes(body)), nil
+}
+
+// Retain and Release do nothing: the memory is the garbage collector's.
+func (m *arrowMessages) Retain()  {}
+func (m *arrowMessages) Release() {}
+
+// pass leaves out the message whose head was peeked at.
+func (m *arrowMessages) pass() error {
+	h := m.head
+	m.head = nil
+	if s, ok := m.in.(io.Seeker); ok && h.body > 0 {
+		// The last byte is read: one may seek behind the end of a file.
+		if _, err := s.Seek(h.body-1, io.SeekCurrent); err != nil {
+			return err
+		}
+		_, err := readGrowing(m.in, 1)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, m.in, h.body)
+	return cutShort(err)
+}
+
+// checkBuffers sees to it that the parts of a body lie in it, and that they don't unpack to more than the limit.
+func (h *arrowHead) checkBuffers(body []byte) (err error) {
+	defer barrier(&err)
+	root := flatTable{flatbuffers.Table{Bytes: h.meta, Pos: flatbuffers.GetUOffsetT(h.meta)}}
+	batch, _ := root.table(2)
+	switch h.kind {
+	case arrowDictionary:
+		batch, _ = batch.table(1)
+	case arrowBatch:
+	default:
+		return nil
+	}
+	_, packed := batch.table(3)
+	at, n := batch.vector(2)
+	unpacked := int64(0)
+	for i := range n {
+		place := at + flatbuffers.UOffsetT(16*i)
+		from, size := batch.GetInt64(place), batch.GetInt64(place+8)
+		if from < 0 || size < 0 || from > int64(len(body)) || size > int64(len(body))-from {
+			return fmt.Errorf("it is damaged: a column is said to lie at %d with %d bytes, of %d", from, size, len(body))
+		}
+		if !packed || size == 0 {
+			continue
+		}
+		if size < 8 {
+			return errors.New("it is damaged: a packed column has no length")
+		}
+		length := int64(binary.LittleEndian.Uint64(body[from:]))
+		if unpacked += max(length, 0); length < -1 || length > maxArrowBody || unpacked > maxArrowBody {
+			return fmt.Errorf("a record batch unpacks to over %d bytes: write smaller ones", int64(maxArrowBody))
+		}
+	}
+	return nil
+}
+
+// readGrowing reads n bytes, and takes memory for them as they come.
+func readGrowing(in io.Reader, n int64) ([]byte, error) {
+	buf := make([]byte, min(n, firstBody))
+	for at := int64(0); ; {
+		got, err := io.ReadFull(in, buf[at:])
+		if at += int64(got); err != nil {
+			return nil, cutShort(err)
+		}
+		if at == n {
+			return buf, nil
+		}
+		buf = slices.Grow(buf, int(min(at, n-at)))
+		buf = buf[:min(int64(cap(buf)), n)]
+	}
+}
+
+// cutShort makes of an end that comes too early the error that says so.
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// flatTable reads fields of a FlatBuffers table by their number; one that is absent is zero. A place outside of the
+// table is a panic, which the callers make an error of.
+type flatTable struct{ flatbuffers.Table }
+
+func (t *flatTable) field(id int) (at flatbuffers.UOffsetT, ok bool) {
+	o := t.Offset(flatbuffers.VOffsetT(4 + 2*id))
+	return t.Pos + flatbuffers.UOffsetT(o), o != 0
+}
+
+func (t *flatTable) byte(id int) byte {
+	if at, ok := t.field(id); ok {
+		return t.GetByte(at)
+	}
+	return 0
+}
+
+func (t *flatTable) int64(id int) int64 {
+	if at, ok := t.field(id); ok {
+		return t.GetInt64(at)
+	}
+	return 0
+}
+
+func (t *flatTable) table(id int) (flatTable, bool) {
+	at, ok := t.field(id)
+	if !ok {
+		return flatTable{t.Table}, false
+	}
+	return flatTable{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(at)}}, true
+}
+
+// vector is where a vector's elements begin, and how many it says that it has.
+func (t *flatTable) vector(id int) (at flatbuffers.UOffsetT, n int) {
+	at, ok := t.field(id)
+	if !ok {
+		return 0, 0
+	}
+	at = t.Indirect(at)
+	return at + flatbuffers.SizeUOffsetT, int(t.GetUOffsetT(at))
+}
