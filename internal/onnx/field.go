@@ -41,6 +41,7 @@ const (
 	tensorType         = 2
 	tensorSegment      = 3
 	tensorFloatData    = 4
+	tensorInt32Data    = 5
 	tensorInt64Data    = 7
 	tensorName         = 8
 	tensorRaw          = 9
@@ -81,7 +82,8 @@ const (
 	Float16 Elem = 10
 	Double  Elem = 11
 
-	boolean Elem = 9
+	int32Elem Elem = 6
+	boolean   Elem = 9
 )
 
 // String is numpy's name of the type.

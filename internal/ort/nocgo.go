@@ -36,6 +36,18 @@ func (*Session) OutputShape(*Tensor) ([]int64, error) { return nil, errNoCgo }
 // Close does nothing.
 func (*Session) Close() error { return nil }
 
+// Taps exists in builds with cgo only.
+type Taps struct{}
+
+// OpenTaps fails: this build has no cgo.
+func OpenTaps(_, _ string, _ []string, _ Options) (*Taps, error) { return nil, errNoCgo }
+
+// Run fails: this build has no cgo.
+func (*Taps) Run(*Tensor, func(int, []int64, []float32) error) error { return errNoCgo }
+
+// Close does nothing.
+func (*Taps) Close() error { return nil }
+
 // Buffer exists in builds with cgo only.
 type Buffer struct{}
 
