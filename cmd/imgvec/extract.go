@@ -72,7 +72,7 @@ An image that can't be read or decoded does not stop the run: its row has no fea
 }
 
 // check finds what is wrong with the flags before anything is loaded.
-func (f *extractFlags) check() error {
+func (f *extractFlags) check(inputs []string) error {
 	if f.output == "" {
 		return usagef("-o OUT is missing: name the file to write, such as -o features.parquet")
 	}
@@ -102,7 +102,7 @@ func (f *extractFlags) check() error {
 	if f.output == "-" && isTerminal(os.Stdout) {
 		return usagef("-o - writes binary data to standard output, which is a terminal: send it to a program or a file")
 	}
-	return dataset.CheckOutput(f.output, f.force)
+	return f.checkOutput(inputs)
 }
 
 // engineFlags are the flags that choose and tune the model's executor.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -24,7 +25,10 @@ type extraction struct {
 	source *dataset.Source
 	model  *model.Model
 	ex     *executor.Executor
+	inputs []string // as given
+	digest func() (string, error)
 	out    dataset.Writer
+	parts  *dataset.Parts // out, where a later run can go on with it; else nil
 	tally  *tally
 	show   progress
 
@@ -37,14 +41,15 @@ type extraction struct {
 }
 
 func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (err error) {
-	if err := f.check(); err != nil {
+	if err := f.check(inputs); err != nil {
 		return err
 	}
-	x := &extraction{app: a, flags: f, tally: newTally(), show: silence{a.stderr}}
+	x := &extraction{app: a, flags: f, inputs: inputs, tally: newTally(), show: silence{a.stderr}}
 	defer func() { x.finalLine(err) }()
 	if x.source, err = a.openInputs(ctx, inputs); err != nil {
 		return err
 	}
+	x.digests(ctx)
 	if err := x.load(ctx); err != nil {
 		return err
 	}
@@ -96,13 +101,10 @@ func (x *extraction) load(ctx context.Context) (err error) {
 
 // run takes the images through the model into the output, which is whole when it returns nil.
 func (x *extraction) run(ctx context.Context) (err error) {
-	x.out, err = dataset.Create(x.flags.output, x.meta(), dataset.WriterOptions{
-		DType: dataset.DType(x.flags.dtype), Force: x.flags.force, Stdout: x.stdout,
-	})
-	if err != nil {
+	if err := x.create(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, x.out.Abort()) }()
+	defer func() { err = errors.Join(x.resumeHint(err), x.out.Abort()) }()
 	x.tally.start = time.Now()
 	x.stop.report(x.far)
 	x.show = x.progress(x.flags.progress, x.tally)
@@ -110,7 +112,7 @@ func (x *extraction) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go x.countInputs(ctx)
-	if err := x.rowsOut(ctx); err != nil {
+	if err := x.keep(x.rowsOut(ctx)); err != nil {
 		return err
 	}
 	err = x.timed(x.out.Finish)
@@ -119,7 +121,7 @@ func (x *extraction) run(ctx context.Context) (err error) {
 }
 
 func (x *extraction) rowsOut(ctx context.Context) error {
-	for r, err := range x.ex.Stream(ctx, x.source.Items(ctx)) {
+	for r, err := range x.ex.Stream(ctx, x.items(ctx)) {
 		if err != nil {
 			return err
 		}
@@ -128,6 +130,7 @@ func (x *extraction) rowsOut(ctx context.Context) error {
 			return fmt.Errorf("image %q: %s (--on-error fail)", r.ID, imageError(r.Err))
 		}
 		if r.Err != nil && x.flags.onError == onErrorSkip {
+			x.skip()
 			continue
 		}
 		x.rows++
@@ -136,6 +139,21 @@ func (x *extraction) rowsOut(ctx context.Context) error {
 		}
 	}
 	return x.source.Err()
+}
+
+// items are the inputs that earlier runs have not done.
+func (x *extraction) items(ctx context.Context) iter.Seq[imgvec.Item] {
+	items := x.source.Items(ctx)
+	if x.tally.before > 0 {
+		items = x.source.ItemsFrom(ctx, x.tally.before)
+	}
+	return dataset.Retry(ctx, items, dataset.RetryOptions{Tries: 1 + x.flags.readRetries, Retries: &x.tally.retries})
+}
+
+func (x *extraction) skip() {
+	if x.parts != nil {
+		x.parts.Skip()
+	}
 }
 
 func (x *extraction) timed(write func() error) error {
@@ -162,6 +180,9 @@ func (x *extraction) far() string {
 	text += " in " + duration(time.Since(x.tally.start))
 	if x.flags.output == "-" {
 		return text + "; the stream on standard output is broken off"
+	}
+	if how := x.resumable(); how != "" && !x.out.Discard() {
+		return text + "; " + how
 	}
 	return text + "; " + fate(x.out, x.flags.output)
 }

@@ -8,11 +8,12 @@ import (
 
 // final is the last line of --progress json: however the run ends, it says how.
 type final struct {
-	Images    int64   `json:"images"` // all that were done; where the status is "done", the total
+	Images    int64   `json:"images"`                  // all that were done; where the status is "done", the total
+	Before    int64   `json:"images_before,omitempty"` // of them, those of earlier runs that this one went on with
 	Failed    int64   `json:"failed"`
 	Total     int64   `json:"total,omitempty"` // absent: not known
 	Seconds   float64 `json:"seconds"`
-	PerSecond float64 `json:"images_per_second"` // of the whole run
+	PerSecond float64 `json:"images_per_second"` // of this run as a whole
 	Output    string  `json:"output"`
 	Status    string  `json:"status"` // "done", "interrupted", "failed"
 	Error     string  `json:"error,omitempty"`
@@ -25,9 +26,9 @@ func (x *extraction) finalLine(err error) {
 	}
 	x.told.Do(func() {
 		t := x.tally
-		f := final{Images: t.done.Load(), Failed: t.failed.Load(), Total: t.total.Load(), Output: x.flags.output, Status: "done"}
+		f := final{Images: t.done.Load(), Before: t.before, Failed: t.failed.Load(), Total: t.total.Load(), Output: x.flags.output, Status: "done"}
 		f.Seconds = time.Since(t.start).Seconds()
-		f.PerSecond = float64(f.Images) / max(f.Seconds, 1e-9)
+		f.PerSecond = float64(f.Images-f.Before) / max(f.Seconds, 1e-9)
 		if _, stopped := x.stop.code(); err != nil && stopped {
 			f.Status = "interrupted"
 		} else if err != nil {

@@ -145,7 +145,7 @@ type mark struct {
 // paceWindow is how far back the rate is taken.
 const paceWindow = 15 * time.Second
 
-func newPace(t *tally) *pace { return &pace{t: t, marks: []mark{{t.start, 0}}} }
+func newPace(t *tally) *pace { return &pace{t: t, marks: []mark{{t.start, t.before}}} }
 
 func (p *pace) look() *snapshot {
 	now := mark{time.Now(), p.t.done.Load()}
@@ -164,10 +164,10 @@ func (p *pace) look() *snapshot {
 
 // note keeps a mark a second, and those of the window.
 func (p *pace) note(now mark) {
-	if last := p.marks[len(p.marks)-1]; now.at.Sub(last.at) >= time.Second && now.done > 0 {
+	if last := p.marks[len(p.marks)-1]; now.at.Sub(last.at) >= time.Second && now.done > p.t.before {
 		p.marks = append(p.marks, now)
 	}
-	for len(p.marks) > 1 && (now.at.Sub(p.marks[1].at) >= paceWindow || p.marks[0].done == 0 && len(p.marks) > 2) {
+	for len(p.marks) > 1 && (now.at.Sub(p.marks[1].at) >= paceWindow || p.marks[0].done == p.t.before && len(p.marks) > 2) {
 		p.marks = p.marks[1:]
 	}
 }

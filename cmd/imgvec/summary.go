@@ -13,13 +13,24 @@ import (
 func (x *extraction) summary() {
 	t, stats := x.tally, x.ex.Stats()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %s, %s img/s", images(t.done.Load(), ""), duration(x.running), rate(float64(t.done.Load())/x.running.Seconds()))
+	now := t.done.Load() - t.before
+	fmt.Fprintf(&b, "%s in %s, %s img/s", images(now, ""), duration(x.running), rate(float64(now)/x.running.Seconds()))
+	if t.before > 0 {
+		fmt.Fprintf(&b, ", after %s; %s in all", count(t.before)+" before", count(t.done.Load()))
+	}
 	if n := t.failed.Load(); n > 0 {
 		fmt.Fprintf(&b, "; %s", x.paint(red, images(n, "failed")))
 	}
 	b.WriteString("\n")
-	for _, f := range t.reasons() {
+	reasons := t.reasons()
+	for _, f := range reasons[:min(len(reasons), topReasons)] {
 		fmt.Fprintf(&b, "  %s\n", f.line())
+	}
+	if rest := len(reasons) - topReasons; rest > 0 {
+		fmt.Fprintf(&b, "  and %d other reasons (--stats FILE lists them)\n", rest)
+	}
+	if n := t.retries.Again.Load(); n > 0 {
+		fmt.Fprintf(&b, "%s tried again for a passing reason; %s came through\n", counted(n, "read"), images(t.retries.Helped.Load(), ""))
 	}
 	if n := x.source.Ignored(); n > 0 {
 		fmt.Fprintf(&b, "passed by %s whose names are not those of images\n", files(n))
@@ -50,6 +61,9 @@ func (x *extraction) outputSize() string {
 	if x.rows == 1 {
 		text = ": 1 row"
 	}
+	if x.parts != nil && x.flags.shardRows > 0 {
+		return text + " in " + files(int64(x.parts.Files()))
+	}
 	if info, err := os.Stat(x.flags.output); err == nil {
 		text += ", " + bytesText(info.Size())
 	}
@@ -58,14 +72,16 @@ func (x *extraction) outputSize() string {
 
 // runReport is what --stats writes.
 type runReport struct {
-	Images     int64             `json:"images"`
+	Images     int64             `json:"images"`        // of the whole run, however often it was interrupted
+	Before     int64             `json:"images_before"` // of them before the last interruption
 	Failed     int64             `json:"failed"`
 	Ignored    int64             `json:"ignored"`
 	Rows       int64             `json:"rows"`
-	PerSecond  float64           `json:"images_per_second"`
-	Seconds    float64           `json:"seconds"`      // from the first image to the whole output
-	Loading    float64           `json:"load_seconds"` // of the model, before
+	PerSecond  float64           `json:"images_per_second"` // since the last interruption
+	Seconds    float64           `json:"seconds"`           // from the first image, or the last interruption, to the whole output
+	Loading    float64           `json:"load_seconds"`      // of the model, before
 	Failures   []failure         `json:"failures"`
+	Retries    retriesReport     `json:"read_retries"`
 	Stages     map[string]stage  `json:"stages"`
 	Model      string            `json:"model"`
 	SHA256     string            `json:"model_sha256"`
@@ -84,6 +100,12 @@ type runReport struct {
 	FinishedAt time.Time         `json:"finished_at"`
 }
 
+// retriesReport is about reads that failed for a passing reason.
+type retriesReport struct {
+	Again  int64 `json:"again"`  // tried again
+	Helped int64 `json:"helped"` // images that came through by it
+}
+
 // stage is the work of one step, all goroutines together.
 type stage struct {
 	Busy   float64 `json:"busy_s"`
@@ -93,14 +115,15 @@ type stage struct {
 func (x *extraction) report() runReport {
 	stats := x.ex.Stats()
 	r := runReport{
-		Images: x.tally.done.Load(), Failed: x.tally.failed.Load(), Ignored: x.source.Ignored(), Rows: x.rows,
+		Images: x.tally.done.Load(), Before: x.tally.before, Failed: x.tally.failed.Load(), Ignored: x.source.Ignored(), Rows: x.rows,
 		Seconds: x.running.Seconds(), Loading: x.loading.Seconds(), Failures: x.tally.reasons(), Stages: map[string]stage{},
 		Model: stats.Model, SHA256: stats.SHA256, Random: x.model.Random, Dim: x.ex.Spec().Dim, Device: stats.Device,
 		Provider: stats.Provider, Precision: stats.Precision, Decoder: stats.Decoder, Batch: stats.Batch,
 		Workers: stats.Workers, Streams: stats.Streams, Reasons: append([]string{}, stats.Reasons...),
 		Versions: map[string]string{"imgvec": version}, Output: x.flags.output, FinishedAt: time.Now().UTC(),
 	}
-	r.PerSecond = float64(r.Images) / max(r.Seconds, 1e-9)
+	r.PerSecond = float64(r.Images-r.Before) / max(r.Seconds, 1e-9)
+	r.Retries = retriesReport{x.tally.retries.Again.Load(), x.tally.retries.Helped.Load()}
 	maps.Copy(r.Versions, stats.Versions)
 	for name, s := range stats.Stages {
 		r.Stages[name] = stage{s.Busy.Seconds(), s.Images}

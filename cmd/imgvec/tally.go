@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,21 +22,64 @@ import (
 type tally struct {
 	done, failed atomic.Int64
 	total        atomic.Int64 // 0: not known (yet)
+	before       int64        // of done: what earlier runs did
 	start        time.Time
+	retries      dataset.Retries
 
 	mu       sync.Mutex
-	failures map[string]*failure
+	failures map[reason]*failure
 }
 
-// failure is the images that failed for one kind of reason.
+// failure is the images that failed for one reason.
 type failure struct {
-	Reason string `json:"reason"`
-	Count  int64  `json:"count"`
-	ID     string `json:"first_id"`
-	Error  string `json:"first_error"`
+	Reason   string   `json:"reason"` // the kind of it
+	Detail   string   `json:"detail"` // its errors, without what differs from image to image
+	Count    int64    `json:"count"`
+	ID       string   `json:"first_id"`
+	Error    string   `json:"first_error"`
+	Examples []string `json:"example_ids"` // the first ones
 }
 
-func newTally() *tally { return &tally{start: time.Now(), failures: map[string]*failure{}} }
+// reason is what failures are counted by.
+type reason struct{ kind, detail string }
+
+// What is kept of failures does not grow with their number.
+const (
+	mostReasons  = 200 // the others of a kind are counted together
+	mostExamples = 5   // ids for each reason
+	topReasons   = 10  // in the summary
+)
+
+func newTally() *tally { return &tally{start: time.Now(), failures: map[reason]*failure{}} }
+
+// tallied is a tally in the manifest of a run that can be resumed.
+type tallied struct {
+	Images   int64     `json:"images"`
+	Failed   int64     `json:"failed"`
+	Failures []failure `json:"failures,omitempty"`
+}
+
+func (t *tally) state() any { return tallied{t.done.Load(), t.failed.Load(), t.reasons()} }
+
+// resume begins where an earlier run's tally was.
+func (t *tally) resume(state []byte) error {
+	if len(state) == 0 {
+		return nil
+	}
+	var was tallied
+	if err := json.Unmarshal(state, &was); err != nil {
+		return fmt.Errorf("read the counts of the interrupted run: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range was.Failures {
+		t.failures[reason{f.Reason, f.Detail}] = &f
+	}
+	t.done.Store(was.Images)
+	t.failed.Store(was.Failed)
+	t.before = was.Images
+	return nil
+}
 
 func (t *tally) add(r *imgvec.Result) {
 	t.done.Add(1)
@@ -42,15 +87,22 @@ func (t *tally) add(r *imgvec.Result) {
 		return
 	}
 	t.failed.Add(1)
-	kind := kindOf(r.Err)
+	why := reason{kindOf(r.Err), detailOf(r.Err)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := t.failures[kind]
+	f := t.failures[why]
+	if f == nil && len(t.failures) >= mostReasons {
+		why.detail = "other"
+		f = t.failures[why]
+	}
 	if f == nil {
-		f = &failure{Reason: kind, ID: r.ID, Error: firstError(r.Err)}
-		t.failures[kind] = f
+		f = &failure{Reason: why.kind, Detail: why.detail, ID: r.ID, Error: firstError(r.Err)}
+		t.failures[why] = f
 	}
 	f.Count++
+	if len(f.Examples) < mostExamples {
+		f.Examples = append(f.Examples, r.ID)
+	}
 }
 
 // kinds are the reasons that failures are grouped by; the errors themselves differ from image to image.
@@ -73,6 +125,27 @@ func kindOf(err error) string {
 		}
 	}
 	return "other"
+}
+
+// oneKind are the kinds whose errors differ by nothing but the image's name.
+var oneKind = []string{"no such file", "no permission to read", "a folder, not a file", "not a regular file"}
+
+var (
+	inQuotes = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+	numbers  = regexp.MustCompile(`(0x[0-9a-f]+|[0-9][0-9,.]*)`)
+)
+
+// detailOf is an image's error without what is this image's alone: names in quotes and numbers. What stands behind the last colon
+// and is a path is a name too.
+func detailOf(err error) string {
+	if slices.Contains(oneKind, kindOf(err)) {
+		return ""
+	}
+	text := oneLine(firstError(err))
+	if i := strings.LastIndex(text, ": "); i >= 0 && strings.Contains(text[i:], "/") {
+		text = text[:i]
+	}
+	return shorten(numbers.ReplaceAllString(inQuotes.ReplaceAllString(text, `"…"`), "N"), 200)
 }
 
 // imageError is an image's error without the image's name and the words of the library.
@@ -114,8 +187,12 @@ func (t *tally) reasons() []failure {
 	defer t.mu.Unlock()
 	out := []failure{}
 	for _, f := range t.failures {
-		out = append(out, *f)
+		one := *f
+		one.Examples = slices.Clone(f.Examples)
+		out = append(out, one)
 	}
-	slices.SortFunc(out, func(a, b failure) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason)) })
+	slices.SortFunc(out, func(a, b failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Detail, b.Detail))
+	})
 	return out
 }

@@ -81,6 +81,14 @@ func files(n int64) string {
 	return count(n) + " files"
 }
 
+// counted writes "1 read", "12 reads".
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return count(n) + " " + what + "s"
+}
+
 // quote puts a name in quotes where it would be misread without.
 func quote(s string) string {
 	if s == "" || strings.ContainsAny(s, " \t\n\"'") {
