@@ -84,7 +84,7 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 func (a *app) install(ctx context.Context, name string, log func(string)) error {
 	m, err := model.Open(name, model.OpenOptions{})
 	if err != nil {
-		if m, err = a.pull(ctx, name, log); err != nil {
+		if m, err = a.pull(ctx, name, model.PullOptions{}, log); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/imgvec/imgvec/internal/home"
@@ -36,7 +37,7 @@ func Get(ctx context.Context, r Request) (sum string, err error) {
 	if err := os.MkdirAll(filepath.Dir(r.Path), 0o755); err != nil {
 		return "", err
 	}
-	var all []error
+	var all placesError
 	for _, place := range r.Places {
 		sum, err := r.from(ctx, place)
 		if err == nil {
@@ -50,8 +51,23 @@ func Get(ctx context.Context, r Request) (sum string, err error) {
 	if len(all) == 0 {
 		return "", errors.New("no place is known where it could be")
 	}
-	return "", errors.Join(all...)
+	return "", all
 }
+
+// placesError is what was wrong with each place, on one line.
+type placesError []error
+
+// Error implements error.
+func (e placesError) Error() string {
+	var texts []string
+	for _, err := range e {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap gives errors.Is and errors.As all of them.
+func (e placesError) Unwrap() []error { return e }
 
 // from gets the file from one place.
 func (r *Request) from(ctx context.Context, place string) (sum string, err error) {
