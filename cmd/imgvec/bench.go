@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgvec/imgvec/dataset"
 	"github.com/imgvec/imgvec/internal/measure"
 	"github.com/imgvec/imgvec/model"
 )
@@ -99,7 +100,7 @@ func (a *app) benchImages(ctx context.Context, inputs []string, maxBytes int64) 
 
 // readImages reads images into memory.
 func (a *app) readImages(ctx context.Context, inputs []string, maxBytes int64) ([][]byte, error) {
-	source, err := a.openInputs(ctx, inputs)
+	source, err := a.openInputs(ctx, inputs, dataset.SourceOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (x *extraction) create(ctx context.Context) (err error) {
 	f := x.flags
 	if !f.inParts() {
 		opts := f.writerOptions()
-		opts.Stdout = x.stdout
+		opts.Stdout, opts.Kept = x.stdout, x.source.Kept()
 		if f.force && f.output != "-" {
 			if err := dataset.DropParts(f.output); err != nil {
 				return err
@@ -98,6 +98,7 @@ func (x *extraction) create(ctx context.Context) (err error) {
 		return err
 	}
 	opts := f.partsOptions()
+	opts.Kept = x.source.Kept()
 	opts.Run, opts.Given, opts.State = x.settings(), x.inputs, x.tally.state
 	opts.Inputs = func(context.Context) (string, error) { return x.digest() }
 	open := dataset.OpenShards

@@ -46,7 +46,7 @@ func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (er
 	}
 	x := &extraction{app: a, flags: f, inputs: inputs, tally: newTally(), show: silence{a.stderr}}
 	defer func() { x.finalLine(err) }()
-	if x.source, err = a.openInputs(ctx, inputs); err != nil {
+	if x.source, err = a.openInputs(ctx, inputs, f.sourceOptions(f.maxBytes)); err != nil {
 		return err
 	}
 	x.digests(ctx)
@@ -61,8 +61,9 @@ func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (er
 }
 
 // openInputs opens the source and makes sure that there is something to do.
-func (a *app) openInputs(ctx context.Context, inputs []string) (*dataset.Source, error) {
-	source, err := dataset.Open(inputs, dataset.SourceOptions{Stdin: a.stdin, Objects: a.objects})
+func (a *app) openInputs(ctx context.Context, inputs []string, opts dataset.SourceOptions) (*dataset.Source, error) {
+	opts.Stdin, opts.Objects = a.stdin, a.objects
+	source, err := dataset.OpenContext(ctx, inputs, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 type preprocessFlags struct {
 	engineFlags
+	inputFlags
 	output string
 	force  bool
 }
@@ -37,6 +38,7 @@ func (a *app) preprocessCommand() *cobra.Command {
 	flags.BoolVar(&f.force, "force", false, "replace an existing output")
 	f.addModel(flags)
 	f.addImages(flags)
+	f.addColumns(flags)
 	return cmd
 }
 
@@ -50,6 +52,9 @@ func (f *preprocessFlags) check() error {
 	if err := f.engineFlags.check(); err != nil {
 		return err
 	}
+	if err := f.inputFlags.check(); err != nil {
+		return err
+	}
 	return dataset.CheckOutput(f.output, f.force)
 }
 
@@ -57,7 +62,7 @@ func (a *app) preprocess(ctx context.Context, inputs []string, f *preprocessFlag
 	if err := f.check(); err != nil {
 		return err
 	}
-	source, err := a.openInputs(ctx, inputs)
+	source, err := a.openInputs(ctx, inputs, f.sourceOptions(f.maxBytes))
 	if err != nil {
 		return err
 	}
