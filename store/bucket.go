@@ -13,7 +13,6 @@ import (
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	"gocloud.dev/blob/gcsblob"
-	_ "gocloud.dev/blob/s3blob" // s3://
 	"gocloud.dev/gcp"
 
 	"github.com/imgvec/imgvec/dataset"
@@ -22,19 +21,21 @@ import (
 // openBucket opens a bucket by its cloud's default credentials. The bucket outlives ctx.
 func openBucket(ctx context.Context, l location) (*blob.Bucket, error) {
 	ctx = context.WithoutCancel(ctx)
-	if l.scheme == "gs" {
-		return openGoogle(ctx, l.bucket)
+	u, err := url.Parse(l.bucket)
+	switch {
+	case err != nil:
+		return nil, err
+	case l.scheme == "s3":
+		return openAmazon(ctx, u)
+	case l.scheme == "gs":
+		return openGoogle(ctx, u)
 	}
 	return blob.OpenBucket(ctx, l.bucket)
 }
 
-// openGoogle does what gcsblob does for a URL. That prints a warning to standard output where there are no credentials, which may be
-// where our data goes; and a public bucket needs none.
-func openGoogle(ctx context.Context, bucket string) (*blob.Bucket, error) {
-	u, err := url.Parse(bucket)
-	if err != nil {
-		return nil, err
-	}
+// openGoogle does what gcsblob does for a URL. That prints a warning to standard output where there are no credentials,
+// which may be where our data goes; and a public bucket needs none.
+func openGoogle(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	client := gcp.NewAnonymousHTTPClient(gcp.DefaultTransport())
 	anonymous, _ := strconv.ParseBool(u.Query().Get("anonymous"))
 	if !anonymous && os.Getenv("STORAGE_EMULATOR_HOST") == "" {

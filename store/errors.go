@@ -12,7 +12,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"gocloud.dev/gcerrors"
+	"google.golang.org/api/googleapi"
 )
 
 // readError is a failure of a store, in words.
@@ -53,30 +55,46 @@ var errStalled = errors.New("the connection brought nothing for a minute")
 
 // kindOf sorts an error of a driver or of a web server.
 func kindOf(err error) gcerrors.ErrorCode {
-	var status *statusError
-	if !errors.As(err, &status) {
-		return gcerrors.Code(err)
-	}
-	switch status.code {
+	switch httpStatus(err) {
 	case http.StatusNotFound, http.StatusGone:
 		return gcerrors.NotFound
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return gcerrors.PermissionDenied
 	}
-	return gcerrors.Unknown
+	return gcerrors.Code(err)
+}
+
+// httpStatus is the status of the answer that an error tells of; 0 where there was none. The drivers of gocloud.dev know
+// some of their clouds' codes only.
+func httpStatus(err error) int {
+	var web *statusError
+	var amazon interface{ HTTPStatusCode() int }
+	var google *googleapi.Error
+	var azure *azcore.ResponseError
+	switch {
+	case errors.As(err, &web):
+		return web.code
+	case errors.As(err, &amazon):
+		return amazon.HTTPStatusCode()
+	case errors.As(err, &google):
+		return google.Code
+	case errors.As(err, &azure):
+		return azure.StatusCode
+	}
+	return 0
 }
 
 // temporary tells whether another try may succeed: the network broke, or the server had too much to do.
 func temporary(err error) bool {
-	var status *statusError
+	status := httpStatus(err)
 	var network net.Error
 	switch {
 	case errors.Is(err, errStalled):
 		return true
 	case errors.Is(err, context.Canceled), errors.Is(err, errChanged), errors.Is(err, errNoRanges):
 		return false
-	case errors.As(err, &status):
-		return status.code == http.StatusRequestTimeout || status.code == http.StatusTooManyRequests || status.code >= 500
+	case status >= http.StatusBadRequest:
+		return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EPIPE):
 		return true
 	case errors.As(err, &network):
@@ -102,7 +120,7 @@ func explain(url string, err error) error {
 	case gcerrors.PermissionDenied:
 		what = "no permission to read (" + cause(err) + ")"
 	}
-	if text := err.Error(); strings.Contains(text, "get credentials") || strings.Contains(text, "DefaultAzureCredential") {
+	if text := err.Error(); strings.Contains(text, "no EC2 IMDS role found") || strings.Contains(text, "get credentials") || strings.Contains(text, "DefaultAzureCredential") {
 		what = "no credentials found: set them as for the cloud's own tools, or put ?anonymous=true behind the URL of a public bucket"
 	}
 	return &readError{fmt.Sprintf("%s: %s", what, url), err, temporary(err)}
@@ -110,13 +128,18 @@ func explain(url string, err error) error {
 
 // cause is the innermost text of an error: around it stand the drivers' layers, each with a name and a request's number.
 func cause(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil || inner.Error() == "" {
-			break
-		}
+	for inner := unwrap(err); inner != nil && inner.Error() != ""; inner = unwrap(err) {
 		err = inner
 	}
 	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return text
+}
+
+func unwrap(err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, inner := range several.Unwrap() {
+			return inner // the drivers put what happened first, and its kind behind
+		}
+	}
+	return errors.Unwrap(err)
 }

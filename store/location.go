@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 )
 
@@ -50,25 +49,6 @@ func parse(text string) (location, error) {
 		params.Set("storage_account", name)
 		host = container
 	}
-	if kind == "s3" {
-		ownServer(params)
-	}
 	l.bucket = (&url.URL{Scheme: kind, Host: host, RawQuery: params.Encode()}).String()
 	return l, nil
-}
-
-// ownServer makes buckets part of the path for servers that are not Amazon's, whose names have no bucket in front.
-func ownServer(params url.Values) {
-	endpoint := params.Get("endpoint")
-	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
-		if endpoint == "" {
-			endpoint = os.Getenv(name)
-		}
-	}
-	if endpoint != "" && !strings.Contains(endpoint, "amazonaws.com") && !params.Has("use_path_style") {
-		params.Set("use_path_style", "true")
-	}
-	if endpoint != "" && !params.Has("region") && os.Getenv("AWS_REGION") == "" && os.Getenv("AWS_DEFAULT_REGION") == "" {
-		params.Set("region", "us-east-1") // the SDK insists on one, and such servers do not mind
-	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -31,9 +32,24 @@ func TestParse(t *testing.T) {
 func TestOwnServersHaveTheBucketInThePath(t *testing.T) {
 	for endpoint, want := range map[string]bool{"http://127.0.0.1:9000": true, "https://s3.eu-west-1.amazonaws.com": false, "": false} {
 		t.Setenv("AWS_ENDPOINT_URL", endpoint)
-		l, err := parse("s3://b/x")
-		if got := strings.Contains(l.bucket, "use_path_style=true"); err != nil || got != want {
-			t.Errorf("%q: %s, %v", endpoint, l.bucket, err)
+		for query, want := range map[string]bool{"": want, "use_path_style=true": true, "use_path_style=false": false} {
+			values, _ := url.ParseQuery(query)
+			if a, err := readAmazon(values); err != nil || a.pathStyle != want {
+				t.Errorf("%q?%s: %+v, %v", endpoint, query, a, err)
+			}
+		}
+	}
+}
+
+func TestReadAmazon(t *testing.T) {
+	values, _ := url.ParseQuery("region=eu-west-1&profile=work&endpoint=http://x&anonymous=true")
+	if a, err := readAmazon(values); err != nil || a != (amazon{region: "eu-west-1", profile: "work", endpoint: "http://x", anonymous: true, pathStyle: true}) {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, query := range []string{"regoin=x", "anonymous=perhaps"} {
+		values, _ := url.ParseQuery(query)
+		if _, err := readAmazon(values); err == nil {
+			t.Errorf("%s was taken", query)
 		}
 	}
 }

@@ -169,6 +169,9 @@ func TestClouds(t *testing.T) {
 			t.Run("read", func(t *testing.T) { readsAll(t, objects, c.bucket, want) })
 			t.Run("list", func(t *testing.T) { listsAll(t, objects, c.bucket, want) })
 			t.Run("errors", func(t *testing.T) { tellsWhatIsMissing(t, objects, c.bucket) })
+			if c.program == "versitygw" {
+				t.Run("credentials", func(t *testing.T) { tellsOfWrongCredentials(t, c.bucket) })
+			}
 			t.Run("source", func(t *testing.T) { isASource(t, objects, c.bucket) })
 		})
 	}
@@ -273,5 +276,16 @@ func isASource(t *testing.T, objects *Store, bucket string) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", input, got, want)
 		}
+	}
+}
+
+// tellsOfWrongCredentials takes another store: the first keeps its connection, with the right ones.
+func tellsOfWrongCredentials(t *testing.T, bucket string) {
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+	objects := New()
+	defer objects.Close()
+	_, err := readAll(t, objects, bucket+"/a/1.jpg")
+	if !errors.Is(err, fs.ErrPermission) || temporary(err) {
+		t.Errorf("%v: want no permission, and that another try is of no use", err)
 	}
 }
