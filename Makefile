@@ -31,7 +31,7 @@ PY_ENV := .cache/python
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu bench-spark benchtest bundle python objects faults wheel test-wheel test-python test-spark clean
+.PHONY: help build setup gpu-runtime run test test-sim check fmt vet lint race nocgo sim csrc ptx-check simcheck vuln fuzz bench bench-gpu bench-spark benchtest bundle python objects faults wheel test-wheel test-python test-spark test-models test-models-fast clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -198,6 +198,21 @@ test-wheel: build wheel ## install the wheel in an empty environment, use it, an
 test-python: setup faults $(PY_ENV)/.done ## the Python package's tests without Spark, and ruff
 	$(PY_ENV)/bin/ruff check python
 	PYTHONPATH=python IMGVEC_BINARY="$(CURDIR)/imgvec" $(PY_ENV)/bin/python -m pytest -q python/tests --ignore python/tests/spark
+
+MODELS_ENV := .cache/models-env
+
+test-models: setup $(MODELS_ENV)/.done ## every model family against its original in PyTorch, with random weights (downloads PyTorch, some gigabytes; an hour)
+	IMGVEC_BINARY="$(CURDIR)/imgvec" $(MODELS_ENV)/bin/python -m pytest -q -p no:cacheprovider scripts/models
+
+test-models-fast: setup $(MODELS_ENV)/.done ## the smallest members of each family alone
+	IMGVEC_BINARY="$(CURDIR)/imgvec" $(MODELS_ENV)/bin/python -m pytest -q -p no:cacheprovider -m fast scripts/models
+
+$(MODELS_ENV)/.done: versions.mk
+	$(PYTHON) -m venv $(MODELS_ENV)
+	$(MODELS_ENV)/bin/python $(PIP_INSTALL) torch==$(TORCH_VERSION) torchvision==$(TORCHVISION_VERSION) timm==$(TIMM_VERSION) \
+		transformers==$(TRANSFORMERS_VERSION) open_clip_torch==$(OPEN_CLIP_VERSION) safetensors==$(SAFETENSORS_VERSION) onnx==$(ONNX_VERSION) \
+		onnxruntime==$(ONNXRUNTIME_VERSION) pillow==$(PILLOW_VERSION) numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION)
+	@touch $@
 
 test-spark: setup faults wheel $(if $(TAGS),sim) .cache/spark-3.5/.done .cache/spark-4/.done ## the package's tests on real Spark, the oldest and the newest (needs Java 17)
 	./imgvec model pull resnet50-random

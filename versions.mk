@@ -66,3 +66,12 @@ SPARK35_VERSION := 3.5.9
 SPARK35_PYARROW_VERSION := 21.0.0
 SPARK35_PANDAS_VERSION := 2.3.3
 SPARK4_VERSION := 4.3.0
+
+# What model importers and presets are compared with (make test-models): the references' own code, with random weights.
+TORCH_VERSION := 2.15.0
+TORCHVISION_VERSION := 0.29.2
+TIMM_VERSION := 1.0.31
+TRANSFORMERS_VERSION := 5.23.0
+OPEN_CLIP_VERSION := 3.3.0
+SAFETENSORS_VERSION := 0.8.0
+ONNX_VERSION := 1.23.2
