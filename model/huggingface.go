@@ -4,217 +4,201 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/imgvec/imgvec"
 )
 
-// hfClass is what a Hugging Face image processor does where its file leaves something out. The same field means
-// different things to different classes, so a class that is not listed is refused and never guessed.
-type hfClass struct {
-	geometry hfGeometry
-	size     sides // default of "size"
-	crop     int   // default of "crop_size"
-	resample int
-	mean     [3]float32
-	std      [3]float32
+// hfConfig are the fields of preprocessor_config.json that change pixels. What is nil or not said has the class's default.
+type hfConfig struct {
+	Type          string   `json:"image_processor_type"`
+	OldType       string   `json:"feature_extractor_type"`
+	DoResize      flag     `json:"do_resize"`
+	Size          *sides   `json:"size"`
+	SquareNumber  flag     `json:"default_to_square"`
+	Resample      *int     `json:"resample"`
+	DoCenterCrop  flag     `json:"do_center_crop"`
+	CropSize      *sides   `json:"crop_size"`
+	CropPct       *float64 `json:"crop_pct"`
+	DoRescale     flag     `json:"do_rescale"`
+	RescaleFactor *float64 `json:"rescale_factor"`
+	RescaleOffset flag     `json:"rescale_offset"`
+	DoNormalize   flag     `json:"do_normalize"`
+	Mean          *floats3 `json:"image_mean"`
+	Std           *floats3 `json:"image_std"`
+	IncludeTop    flag     `json:"include_top"`
 }
 
-type hfGeometry int
-
-const (
-	hfSquash   hfGeometry = iota // both sides to size
-	hfShort                      // short side to size, then the centre
-	hfConvNext                   // short side to size/crop_pct, then the centre; squash from 384 on
-)
-
-var hfClasses = map[string]hfClass{
-	"ViT":         {hfSquash, sides{Height: 224, Width: 224}, 0, 2, half, half},
-	"Siglip":      {hfSquash, sides{Height: 224, Width: 224}, 0, 3, half, half},
-	"CLIP":        {hfShort, sides{Short: 224}, 224, 3, openAIMean, openAIStd},
-	"Bit":         {hfShort, sides{Short: 224}, 224, 3, openAIMean, openAIStd},
-	"MobileNetV1": {hfShort, sides{Short: 256}, 224, 2, half, half},
-	"MobileNetV2": {hfShort, sides{Short: 256}, 224, 2, half, half},
-	"ConvNext":    {hfConvNext, sides{Short: 384}, 0, 2, imgvec.ImageNetMean, imgvec.ImageNetStd},
+// or gives what a field says, or its default.
+func or[T any](field *T, byDefault T) T {
+	if field == nil {
+		return byDefault
+	}
+	return *field
 }
 
-// hfFilters are Pillow's numbers.
-var hfFilters = map[int]imgvec.Interpolation{
-	0: imgvec.Nearest, 1: imgvec.Lanczos, 2: imgvec.Bilinear, 3: imgvec.Bicubic, 4: imgvec.Box, 5: imgvec.Hamming,
-}
-
-// sides is a size as the files write it: a number, [h, w], {"height", "width"} or {"shortest_edge"}.
-type sides struct{ Height, Width, Short int }
+// flag is a field of true or false. null is Python's None and so false, whatever the default: only a field that is not
+// there has it.
+type flag struct{ said, yes bool }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (s *sides) UnmarshalJSON(text []byte) error {
-	var number int
-	if json.Unmarshal(text, &number) == nil {
-		*s = sides{number, number, number}
-		return nil
-	}
-	var pair []int
-	if json.Unmarshal(text, &pair) == nil && len(pair) == 2 {
-		*s = sides{Height: pair[0], Width: pair[1]}
-		return nil
-	}
-	var named struct {
-		Height  int `json:"height"`
-		Width   int `json:"width"`
-		Short   int `json:"shortest_edge"`
-		Longest int `json:"longest_edge"`
-	}
-	if err := json.Unmarshal(text, &named); err != nil {
-		return err
-	}
-	if named.Longest != 0 {
-		return fmt.Errorf("a size by its longest edge (%d) is not supported", named.Longest)
-	}
-	*s = sides{named.Height, named.Width, named.Short}
-	return nil
+func (f *flag) UnmarshalJSON(text []byte) error {
+	f.said = true
+	return json.Unmarshal(text, &f.yes)
 }
 
-type hfConfig struct {
-	Type          string      `json:"image_processor_type"`
-	OldType       string      `json:"feature_extractor_type"`
-	DoResize      *bool       `json:"do_resize"`
-	Size          *sides      `json:"size"`
-	Resample      *int        `json:"resample"`
-	DoCenterCrop  *bool       `json:"do_center_crop"`
-	CropSize      *sides      `json:"crop_size"`
-	CropPct       *float64    `json:"crop_pct"`
-	DoRescale     *bool       `json:"do_rescale"`
-	RescaleFactor *float64    `json:"rescale_factor"`
-	RescaleOffset *bool       `json:"rescale_offset"`
-	DoNormalize   *bool       `json:"do_normalize"`
-	Mean          *[3]float32 `json:"image_mean"`
-	Std           *[3]float32 `json:"image_std"`
+func (f flag) or(byDefault bool) bool { return f.said && f.yes || !f.said && byDefault }
+
+// readHuggingFaceNested reads processor_config.json, which transformers 5 writes for models of several kinds of input. The
+// image processor's part of it goes before preprocessor_config.json.
+func readHuggingFaceNested(text []byte) (imgvec.Preset, bool, error) {
+	var config struct {
+		Image json.RawMessage `json:"image_processor"`
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return imgvec.Preset{}, false, err
+	}
+	if len(config.Image) == 0 || config.Image[0] != '{' {
+		return imgvec.Preset{}, false, nil
+	}
+	p, ok, err := readHuggingFace(config.Image)
+	if err != nil {
+		err = fmt.Errorf("image_processor: %w", err)
+	}
+	return p, ok, err
 }
 
-func yes(b *bool) bool { return b == nil || *b }
-
-// readHuggingFace reads preprocessor_config.json.
+// readHuggingFace reads preprocessor_config.json as transformers' PIL backend would follow it.
 func readHuggingFace(text []byte) (imgvec.Preset, bool, error) {
 	var c hfConfig
 	if err := json.Unmarshal(text, &c); err != nil {
 		return imgvec.Preset{}, false, err
 	}
-	class, err := c.class()
-	if err != nil {
-		return imgvec.Preset{}, false, err
-	}
-	p, err := c.geometry(class)
-	if err != nil {
-		return imgvec.Preset{}, false, err
-	}
-	resample := class.resample
-	if c.Resample != nil {
-		resample = *c.Resample
-	}
-	filter, ok := hfFilters[resample]
-	if !ok {
-		return imgvec.Preset{}, false, fmt.Errorf("resample %d is unknown", resample)
-	}
-	p.Interpolation = filter
-	err = c.normalisation(class, &p)
+	p, err := c.preset(text)
 	return p, err == nil, err
 }
 
-func (c hfConfig) class() (hfClass, error) {
+func (c hfConfig) preset(text []byte) (imgvec.Preset, error) {
+	name, class, err := c.class()
+	if err != nil {
+		return imgvec.Preset{}, err
+	}
+	if err := checkFields(name, class, text); err != nil {
+		return imgvec.Preset{}, err
+	}
+	p, err := c.geometry(class)
+	if err != nil {
+		return p, err
+	}
+	resample := or(c.Resample, class.resample)
+	filter, ok := hfFilters[resample]
+	if !ok {
+		return p, fmt.Errorf("resample %d is unknown", resample)
+	}
+	p.Interpolation, p.CropRound, p.ChannelOrder = filter, imgvec.CropFloor, imgvec.RGB
+	if err := c.normalisation(class, &p); err != nil {
+		return p, err
+	}
+	if class.float {
+		return p, c.float(&p)
+	}
+	return p, nil
+}
+
+// class finds the class by its name of either generation: "ViTFeatureExtractor", "ViTImageProcessor",
+// "ViTImageProcessorFast".
+func (c hfConfig) class() (string, hfClass, error) {
 	name := c.Type
 	if name == "" {
 		name = c.OldType
 	}
 	if name == "" {
-		return hfClass{}, fmt.Errorf("it names no image_processor_type, and what its fields mean depends on that")
+		return "", hfClass{}, fmt.Errorf("it names no image_processor_type, and what its fields mean depends on that")
 	}
 	bare := strings.TrimSuffix(name, "Fast")
-	bare = strings.TrimSuffix(strings.TrimSuffix(bare, "ImageProcessor"), "FeatureExtractor")
-	class, ok := hfClasses[bare]
+	bare, ok := strings.CutSuffix(bare, "ImageProcessor")
 	if !ok {
-		return hfClass{}, fmt.Errorf("image processor %q is not known to this program; describe its preset in an %s", name, ManifestFile)
+		bare, ok = strings.CutSuffix(bare, "FeatureExtractor")
 	}
-	return class, nil
+	class, known := hfClasses[bare]
+	if !ok || !known {
+		return "", hfClass{}, fmt.Errorf("image processor %q is not known to this program; describe its preset in an %s", name, ManifestFile)
+	}
+	return name, class, nil
 }
 
-func (c hfConfig) geometry(class hfClass) (imgvec.Preset, error) {
-	p := floorCrop(centerCrop(0, 0, "", class.mean, class.std))
-	if !yes(c.DoResize) {
-		return p, fmt.Errorf("do_resize is false: pictures of any size can't be a batch")
+// checkFields refuses fields that ask for something no preset can do, and the lack of one that must be there.
+func checkFields(name string, class hfClass, text []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
 	}
-	size := class.size
-	if c.Size != nil {
-		size = *c.Size
+	unsupported := hfUnsupported
+	if !class.twice {
+		unsupported = append(slices.Clone(unsupported), "rescale_offset", "include_top")
 	}
-	switch class.geometry {
-	case hfShort:
-		return c.shortSide(class, size, p)
-	case hfConvNext:
-		if size.Short >= 384 {
-			size = sides{Height: size.Short, Width: size.Short}
-			break
+	for _, field := range unsupported {
+		switch strings.TrimSpace(string(fields[field])) {
+		case "", "null", "false", "0":
+		default:
+			return fmt.Errorf("%s is %s, which is not supported for a %s", field, fields[field], name)
 		}
-		pct := 224.0 / 256
-		if c.CropPct != nil {
-			pct = *c.CropPct
+	}
+	for _, field := range []string{"size", "crop_size", "crop_pct", "resample", "rescale_factor", "image_mean", "image_std"} {
+		idle := field == "crop_pct" && class.cropPct == 0 || field == "crop_size" && !class.crop.complete()
+		if string(fields[field]) == "null" && !idle {
+			return fmt.Errorf("%s is null: leave it out for the default of a %s, or give it a value", field, name)
 		}
-		if size.Short <= 0 || pct <= 0 || pct > 1 {
-			return p, fmt.Errorf("size %+v with crop_pct %v is not possible", size, pct)
+	}
+	for _, field := range class.unsettled {
+		if fields[field] == nil {
+			return fmt.Errorf("%s is missing, and releases of transformers do not agree on what a %s then does: write it into the file", field, name)
 		}
-		p.ResizeSize = int(float64(size.Short) / pct)
-		p.InputSize = imgvec.Size{Height: size.Short, Width: size.Short}
-		return p, nil
 	}
-	if size.Height <= 0 || size.Width <= 0 || c.DoCenterCrop != nil && *c.DoCenterCrop {
-		return p, fmt.Errorf("size %+v, do_center_crop %v: a height and a width without a crop are expected", size, yes(c.DoCenterCrop))
-	}
-	p.InputSize = imgvec.Size{Height: size.Height, Width: size.Width}
-	return squash(p), nil
-}
-
-func (c hfConfig) shortSide(class hfClass, size sides, p imgvec.Preset) (imgvec.Preset, error) {
-	crop := sides{Height: class.crop, Width: class.crop}
-	if c.CropSize != nil {
-		crop = *c.CropSize
-	}
-	if crop.Height == 0 && crop.Short != 0 {
-		crop = sides{Height: crop.Short, Width: crop.Short}
-	}
-	cropped := yes(c.DoCenterCrop)
-	switch {
-	case size.Short > 0 && cropped:
-		p.ResizeSize = size.Short
-		p.InputSize = imgvec.Size{Height: crop.Height, Width: crop.Width}
-		return p, nil
-	case size.Short == 0 && size.Height > 0 && (!cropped || crop.Height == size.Height && crop.Width == size.Width):
-		p.InputSize = imgvec.Size{Height: size.Height, Width: size.Width}
-		return squash(p), nil
-	}
-	return p, fmt.Errorf("size %+v, crop_size %+v, do_center_crop %v do not make pictures of one size", size, crop, cropped)
+	return nil
 }
 
 func (c hfConfig) normalisation(class hfClass, p *imgvec.Preset) error {
-	if c.RescaleOffset != nil && *c.RescaleOffset {
-		return fmt.Errorf("rescale_offset is not supported")
-	}
-	if !yes(c.DoRescale) {
+	factor, offset := or(c.RescaleFactor, 1.0/255), c.RescaleOffset.or(false)
+	switch {
+	case !c.DoRescale.or(true):
 		p.Scale = 1
-	} else if c.RescaleFactor != nil {
-		divisor := 1 / *c.RescaleFactor
-		if math.IsInf(divisor, 0) || math.Abs(divisor-math.Round(divisor)) > 1e-4 {
-			return fmt.Errorf("rescale_factor %v is not supported", *c.RescaleFactor)
-		}
-		p.Scale = float32(math.Round(divisor))
+	case factor == 0:
+		return fmt.Errorf("rescale_factor is 0")
+	case offset && math.Abs(factor*127.5-1) > 1e-9:
+		return fmt.Errorf("rescale_offset with rescale_factor %v: releases of transformers do not agree on what that means", factor)
+	case factor == 1.0/255:
+		p.Scale = 255 // the same numbers
+	default:
+		p.Factor = factor
 	}
-	p.Mean, p.Std = class.mean, class.std
-	if c.Mean != nil {
-		p.Mean = *c.Mean
+	if p.Scale != 1 && offset {
+		p.Offset = -1
 	}
-	if c.Std != nil {
-		p.Std = *c.Std
-	}
-	if !yes(c.DoNormalize) {
+	std := or(c.Std, class.std)
+	p.Mean, p.Std = or(c.Mean, class.mean).float32(), std.float32()
+	if !c.DoNormalize.or(true) {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
 	}
+	if class.twice && c.IncludeTop.or(true) {
+		p.StdAgain = std.float32()
+	}
+	return nil
+}
+
+// float is for a class that rescales, resizes and normalises in floating point, by torch alone.
+func (c hfConfig) float(p *imgvec.Preset) error {
+	box := p.Box()
+	switch {
+	case !c.DoRescale.or(true) || p.CropMode == imgvec.CropOnly:
+		return fmt.Errorf("do_rescale or do_resize is false: that is not supported for this class")
+	case p.Interpolation != imgvec.Bilinear:
+		return fmt.Errorf("resample %d is not supported for this class: it resizes in floating point, which is done bilinear only", or(c.Resample, 2))
+	case p.CropMode == imgvec.CropCenter && (p.ResizeSize < p.InputSize.Height || p.ResizeSize < p.InputSize.Width),
+		p.CropMode == imgvec.CropSquash && (box.Height < p.InputSize.Height || box.Width < p.InputSize.Width):
+		return fmt.Errorf("crop_size %dx%d is more than size leaves: that is not supported for this class", p.InputSize.Height, p.InputSize.Width)
+	}
+	p.Domain = imgvec.DomainFloat
 	return nil
 }

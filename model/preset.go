@@ -25,3 +25,10 @@ func floorCrop(p imgvec.Preset) imgvec.Preset {
 	p.CropRound = imgvec.CropFloor
 	return p
 }
+
+// The common normalisations besides ImageNet's.
+var (
+	openAIMean = clipMean.float32()
+	openAIStd  = clipStd.float32()
+	half       = halves.float32()
+)
