@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -100,6 +101,9 @@ func openAmazon(ctx context.Context, bucket *url.URL) (*blob.Bucket, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, a.options()...)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("the bucket's region is not known: set AWS_REGION, or put ?region=eu-west-1 or the like behind the URL")
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = a.pathStyle
