@@ -118,8 +118,13 @@ func importEntry(file, sum, arch string, f *checkpoint.File, opts ImportOptions)
 		known = known && e.Arch == arch
 		e.Arch = arch
 	}
+	config, err := architectureBeside(file)
+	if err != nil {
+		return e, err
+	}
+	e.config = config
 	if e.Arch == "" {
-		found, err := graph.Detect(weights{f})
+		found, err := graph.Detect(weights{f, config})
 		if err != nil {
 			return e, fmt.Errorf("%w; if it is one of %s all the same, name it with --arch", err, archList())
 		}

@@ -104,7 +104,7 @@ func (e *Entry) open(ctx context.Context, opts PullOptions) (file *checkpoint.Fi
 
 // convert builds the model from its weights, whose whole hash e.SHA256 is by now, and installs it.
 func (e Entry) convert(file *checkpoint.File, homeDir string, replace bool) (*Model, error) {
-	b, err := buildGraph(e.Arch, e.Preset.InputSize.Height, weights{file})
+	b, err := buildGraph(e.Arch, e.Preset.InputSize.Height, weights{file, e.config})
 	if err != nil {
 		return nil, err
 	}

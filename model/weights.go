@@ -9,7 +9,10 @@ import (
 )
 
 // weights shows a checkpoint to the graph builders.
-type weights struct{ file *checkpoint.File }
+type weights struct {
+	file   *checkpoint.File
+	config graph.Config // from a file beside it
+}
 
 // Names implements graph.Source.
 func (w weights) Names() []string { return w.file.Names() }
