@@ -132,7 +132,7 @@ func (p *Parts) compare(ctx context.Context) error {
 }
 
 func (p *Parts) differs(format string, args ...any) error {
-	return usagef("imgvec: output %q: the interrupted run can't be gone on with: %s: give what it was begun with, or --force without --resume to begin anew",
+	return usagef("imgvec: output %q: can't resume: %s: give what the interrupted run was begun with, or --force without --resume to begin anew",
 		p.output, fmt.Sprintf(format, args...))
 }
 

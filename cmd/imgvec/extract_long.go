@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type longFlags struct {
 	shardFormat            string
 	resume                 bool
 	retryFailed            string
+	checkpoint             time.Duration
 
 	set *pflag.FlagSet // all flags of the command
 }
@@ -30,7 +32,7 @@ type longFlags struct {
 const (
 	partBytes = 64 << 20
 	partRows  = 10_000
-	partTime  = 30 * time.Second
+	partTime  = 30 * time.Second // where --checkpoint does not say
 )
 
 func (f *longFlags) add(flags *pflag.FlagSet) {
@@ -38,6 +40,7 @@ func (f *longFlags) add(flags *pflag.FlagSet) {
 	flags.Var(whole{&f.shardRows, 1, 1 << 40}, "shard-rows", "OUT is a folder: write files of that many rows into it, and _SUCCESS when all are there")
 	flags.StringVar(&f.shardFormat, "shard-format", "", "`format` of the files: parquet, arrow, arrows, npy, jsonl (default by the folder's extension, else parquet)")
 	flags.BoolVar(&f.resume, "resume", false, "go on with an interrupted run, and keep what is done of this one in OUT.parts")
+	flags.Var(period{&f.checkpoint}, "checkpoint", "`time` after which what is done is kept, where --resume writes one file (default 30s)")
 	flags.StringVar(&f.retryFailed, "retry-failed", "", "run the images again that failed in this `output`, and replace it (or write -o)")
 	flags.Var(whole{&f.readRetries, 0, 100}, "read-retries", "how often a read is tried again that fails for a passing reason, such as a network's")
 }
@@ -46,6 +49,8 @@ func (f *longFlags) check() error {
 	switch {
 	case f.shardFormat != "" && f.shardRows == 0:
 		return usagef("--shard-format is for folders of shards: give --shard-rows too, or choose the format by OUT's extension")
+	case f.checkpoint != 0 && (!f.resume || f.shardRows > 0):
+		return usagef("--checkpoint is for one file that is written with --resume; of shards each finished one is kept")
 	case f.retryFailed != "" && (f.resume || f.shardRows > 0):
 		return usagef("--retry-failed keeps the files of the output as they are: leave --resume and --shard-rows out")
 	}
@@ -104,7 +109,7 @@ func (x *extraction) create(ctx context.Context) (err error) {
 	open := dataset.OpenShards
 	if f.shardRows == 0 {
 		open = dataset.OpenParts
-		opts.Rows, opts.Every = x.rowsOfPart(), partTime
+		opts.Rows, opts.Every = x.rowsOfPart(), cmp.Or(f.checkpoint, partTime)
 	}
 	if x.parts, err = open(ctx, f.output, x.meta(), opts); err != nil {
 		return err
@@ -133,7 +138,7 @@ func (x *extraction) goOn() error {
 	}
 	x.rows = before.Rows
 	if before.Parts > 0 && x.flags.progress != "json" {
-		fmt.Fprintf(x.stderr, "going on after %s\n", images(before.Items, "done before"))
+		fmt.Fprintf(x.stderr, "going on behind %s\n", images(before.Items, "that are done"))
 	}
 	return nil
 }
@@ -157,7 +162,7 @@ func (x *extraction) digests(ctx context.Context) {
 // among them by what the executor says of itself.
 var neutral = []string{
 	"output", "force", "model", "device", "precision", "batch", "workers", "provider", "provider-option", "cache-dir", "device-timeout",
-	"max-failures", "resume", "retry-failed", "read-retries", "progress", "stats", "shard-format", "help",
+	"max-failures", "resume", "retry-failed", "read-retries", "checkpoint", "progress", "stats", "shard-format", "help",
 }
 
 // settings is what the rows depend on beside the inputs.
