@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,14 +11,33 @@ import (
 
 // File is an open checkpoint.
 type File struct {
-	Format  string // "safetensors", "pth (zip)", "pth (legacy)"
+	Format string // "safetensors", "pth (zip)", "pth (legacy)", "TorchScript"; ", 3 files" for one in several
+	// Part names what was taken of a training checkpoint that holds more than one set of weights, such as "model_ema":
+	// averaged weights come first, because they are what evaluation uses. Empty: there was no choice.
+	Part    string
 	names   []string
 	tensors map[string]*Tensor
-	closer  io.Closer
+	closers []io.Closer
 }
 
-// Open opens the checkpoint at path and reads its directory; the tensors stay in the file. The caller closes it.
+// Open opens the checkpoint at path and reads its directory; the tensors stay in the file. path may be the index of a
+// checkpoint in several files (model.safetensors.index.json). The caller closes it.
 func Open(path string) (*File, error) {
+	if IsIndex(path) {
+		return openIndex(path)
+	}
+	if err := onePartOf(path); err != nil {
+		return nil, err
+	}
+	f, err := openOne(path)
+	if err == nil {
+		f.stripPrefixes()
+	}
+	return f, err
+}
+
+// openOne opens one file, with the names as they are in it.
+func openOne(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -30,17 +50,25 @@ func Open(path string) (*File, error) {
 		f.Close()
 		return nil, err
 	}
-	file, err := Read(f, info.Size())
+	file, err := readAny(f, info.Size())
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	file.closer = f
+	file.closers = []io.Closer{f}
 	return file, nil
 }
 
 // Read reads the directory of a checkpoint of size bytes. r must stay readable while tensors are read.
 func Read(r io.ReaderAt, size int64) (*File, error) {
+	f, err := readAny(r, size)
+	if err == nil {
+		f.stripPrefixes()
+	}
+	return f, err
+}
+
+func readAny(r io.ReaderAt, size int64) (*File, error) {
 	head := make([]byte, min(size, 512))
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return nil, err
@@ -62,12 +90,12 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 
 // Close releases the file; tensors can't be read any more.
 func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
+	var errs []error
+	for _, c := range f.closers {
+		errs = append(errs, c.Close())
 	}
-	err := f.closer.Close()
-	f.closer = nil
-	return err
+	f.closers = nil
+	return errors.Join(errs...)
 }
 
 // Names lists the tensors in the file's order.
@@ -88,12 +116,24 @@ func (f *File) add(t *Tensor) error {
 	return nil
 }
 
-// stripModule takes away the prefix that torch.nn.DataParallel puts before every name.
-func (f *File) stripModule() {
-	const prefix = "module."
+// wrappers are the prefixes that code around a model puts before every name: torch.nn.DataParallel, Lightning,
+// torch.compile.
+var wrappers = []string{"module.", "model.", "_orig_mod."}
+
+// stripPrefixes takes away the wrappers' prefixes, also several.
+func (f *File) stripPrefixes() {
+	for again := true; again; {
+		again = false
+		for _, prefix := range wrappers {
+			again = again || f.stripPrefix(prefix)
+		}
+	}
+}
+
+func (f *File) stripPrefix(prefix string) bool {
 	for _, name := range f.names {
 		if !strings.HasPrefix(name, prefix) {
-			return
+			return false
 		}
 	}
 	bare := make(map[string]*Tensor, len(f.tensors))
@@ -104,4 +144,5 @@ func (f *File) stripModule() {
 		bare[t.Name] = t
 	}
 	f.tensors = bare
+	return len(f.names) > 0
 }

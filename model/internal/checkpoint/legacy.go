@@ -54,7 +54,7 @@ func readLegacyHead(src *source) error {
 		return err
 	}
 	if protocol != any(int64(1001)) {
-		return fmt.Errorf("protocol %v is not supported, only 1001", protocol)
+		return fmt.Errorf("protocol %s is not supported, only 1001", short(protocol))
 	}
 	system, err := unpickle(src, nil)
 	if err != nil {

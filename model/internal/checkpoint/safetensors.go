@@ -51,7 +51,6 @@ func readSafetensors(r io.ReaderAt, size int64) (*File, error) {
 	if base+end != size {
 		return nil, fmt.Errorf("safetensors: %d bytes are left after the last tensor", size-base-end)
 	}
-	f.stripModule()
 	return f, nil
 }
 
@@ -62,20 +61,22 @@ type namedEntry struct {
 
 // parseSafetensorsHeader gives the entries in the order of their data.
 func parseSafetensorsHeader(header []byte) ([]namedEntry, error) {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(header, &raw); err != nil {
-		return nil, fmt.Errorf("safetensors: header: %w", err)
-	}
-	delete(raw, "__metadata__")
-	entries := make([]namedEntry, 0, len(raw))
-	for name, text := range raw {
+	var entries []namedEntry
+	err := eachMember(header, func(name string, text json.RawMessage) error {
+		if name == "__metadata__" {
+			return nil
+		}
 		e := namedEntry{name: name}
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&e.safetensorsEntry); err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+			return fmt.Errorf("tensor %.80q: %w", name, err)
 		}
 		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: header: %w", err)
 	}
 	sort.Slice(entries, func(i, j int) bool {
 		a, b := entries[i], entries[j]
