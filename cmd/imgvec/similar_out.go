@@ -49,16 +49,16 @@ func (a *app) neighbourWriter(f *similarFlags, several bool) (neighbourWriter, e
 	return &neighbourLines{w: file, file: file}, nil
 }
 
-// tallied counts what a writer has written.
-type tallied struct{ nqueries, nlines int64 }
+// written counts what a writer has written.
+type written struct{ nqueries, nlines int64 }
 
-func (t *tallied) add(lines int)  { t.nqueries++; t.nlines += int64(lines) }
-func (t *tallied) queries() int64 { return t.nqueries }
-func (t *tallied) lines() int64   { return t.nlines }
+func (t *written) add(lines int)  { t.nqueries++; t.nlines += int64(lines) }
+func (t *written) queries() int64 { return t.nqueries }
+func (t *written) lines() int64   { return t.nlines }
 
 // neighbourTable prints for a person.
 type neighbourTable struct {
-	tallied
+	written
 	w                  io.Writer
 	headings, distance bool
 }
@@ -97,7 +97,7 @@ func printable(s string) string {
 
 // neighbourLines writes JSON lines.
 type neighbourLines struct {
-	tallied
+	written
 	w    io.Writer
 	file dataset.File // nil: standard output
 }
@@ -140,7 +140,7 @@ func (l *neighbourLines) abort() error {
 
 // neighbourParquet writes Parquet.
 type neighbourParquet struct {
-	tallied
+	written
 	file dataset.File
 	pq   *pqarrow.FileWriter
 	rows *array.RecordBuilder
