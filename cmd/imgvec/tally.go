@@ -52,21 +52,21 @@ const (
 
 func newTally() *tally { return &tally{start: time.Now(), failures: map[reason]*failure{}} }
 
-// tallied is a tally in the manifest of a run that can be resumed.
-type tallied struct {
+// tallyState is a tally in the manifest of a run that can be resumed.
+type tallyState struct {
 	Images   int64     `json:"images"`
 	Failed   int64     `json:"failed"`
 	Failures []failure `json:"failures,omitempty"`
 }
 
-func (t *tally) state() any { return tallied{t.done.Load(), t.failed.Load(), t.reasons()} }
+func (t *tally) state() any { return tallyState{t.done.Load(), t.failed.Load(), t.reasons()} }
 
 // resume begins where an earlier run's tally was.
 func (t *tally) resume(state []byte) error {
 	if len(state) == 0 {
 		return nil
 	}
-	var was tallied
+	var was tallyState
 	if err := json.Unmarshal(state, &was); err != nil {
 		return fmt.Errorf("read the counts of the interrupted run: %w", err)
 	}
