@@ -130,7 +130,9 @@ func (p *Parts) Skip() { p.part.Items++ }
 
 // next begins a part. A file that stands under its name already is that of a run which died before it could note it.
 func (p *Parts) next() error {
-	w, err := Create(p.path(len(p.man.parts)), p.meta, WriterOptions{DType: p.opts.DType, Force: true})
+	opts := p.opts.WriterOptions
+	opts.Force = true
+	w, err := Create(p.path(len(p.man.parts)), p.meta, opts)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (x *extraction) digests(ctx context.Context) {
 // among them by what the executor says of itself.
 var neutral = []string{
 	"output", "force", "model", "device", "precision", "batch", "workers", "provider", "provider-option", "cache-dir", "device-timeout",
-	"max-failures", "resume", "retry-failed", "read-retries", "checkpoint", "progress", "stats", "shard-format", "help",
+	"max-failures", "resume", "retry-failed", "read-retries", "checkpoint", "progress", "stats", "shard-format", "read-ahead", "help",
 }
 
 // settings is what the rows depend on beside the inputs.
