@@ -16,6 +16,8 @@ type foundPreset struct {
 	source string // empty: none was found
 }
 
+const timmFileName = "config.json"
+
 // besideReaders are the files that carry a preset, in the order of their precedence. ok is false where the file is of
 // another kind.
 var besideReaders = []struct {
@@ -25,18 +27,44 @@ var besideReaders = []struct {
 	{ManifestFile, readOwnPreset},
 	{"processor_config.json", readHuggingFaceNested},
 	{"preprocessor_config.json", readHuggingFace},
-	{"config.json", readTimm},
+	{timmFileName, readTimm},
 	{"open_clip_config.json", readOpenCLIP},
 }
 
-// presetBeside looks for a preset in the model's folder, and in the one above where the model lies in "onnx" as
-// Hugging Face's exporter puts it.
-func presetBeside(path string) (foundPreset, error) {
+// dirsOf are the model's folder, and the one above where the model lies in "onnx" as Hugging Face's exporter puts it.
+func dirsOf(path string) []string {
 	dirs := []string{filepath.Dir(path)}
 	if abs, err := filepath.Abs(dirs[0]); err == nil && filepath.Base(abs) == "onnx" {
 		dirs = append(dirs, filepath.Dir(abs))
 	}
-	for _, dir := range dirs {
+	return dirs
+}
+
+// presetBesideTest is the preset of timm's file beside the model at the size for tests.
+func presetBesideTest(path string) (imgvec.Preset, error) {
+	for _, dir := range dirsOf(path) {
+		file := filepath.Join(dir, timmFileName)
+		text, err := readSmall(file, maxManifest)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return imgvec.Preset{}, err
+		}
+		p, ok, err := readTimmTest(text)
+		if err == nil && ok {
+			err = p.Check()
+		}
+		if err != nil || ok {
+			return p, err
+		}
+	}
+	return imgvec.Preset{}, fmt.Errorf("preset %s: no %s of timm lies beside the file", PresetBesideTest, timmFileName)
+}
+
+// presetBeside looks for a preset in the model's folders.
+func presetBeside(path string) (foundPreset, error) {
+	for _, dir := range dirsOf(path) {
 		for _, r := range besideReaders {
 			file := filepath.Join(dir, r.file)
 			text, err := readSmall(file, maxManifest)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,7 +18,7 @@ import (
 // ImportOptions changes how a file becomes a model; the zero value is the default.
 type ImportOptions struct {
 	Name    string // of the model; empty: the registry's for weights that it knows, else the file's
-	Preset  string // one of Presets; empty: the registry's for weights that it knows, else the one beside the file
+	Preset  string // one of Presets, or PresetBesideTest; empty: the registry's for weights that it knows, else the one beside the file, or of its exact name
 	Size    int    // side of the pictures in pixels, where the architecture allows another than the preset's; 0: the preset's
 	Output  string // of an ONNX file: the value that holds the features; empty: found
 	Source  string // where the weights come from, for people; empty: the file's name
@@ -27,22 +26,6 @@ type ImportOptions struct {
 	Home    string // empty: home.Dir()
 	Force   bool   // replace an installed model of this name that has other weights; without, that is an error
 }
-
-// presets are the named presets of ImportOptions.
-var presets = map[string]imgvec.Preset{
-	"torchvision-v1": imageNet(256, 224, imgvec.Bilinear),
-	"torchvision-v2": imageNet(232, 224, imgvec.Bilinear),
-	"timm-a1":        imageNet(235, 224, imgvec.Bicubic),
-	"hf-resnet":      floorCrop(imageNet(256, 224, imgvec.Bicubic)),
-	"lite0":          litePreset(256, 224),
-	"lite1":          litePreset(272, 240),
-	"lite2":          litePreset(292, 260),
-	"lite3":          litePreset(312, 280),
-	"lite4":          litePreset(332, 300),
-}
-
-// Presets lists the names that ImportOptions.Preset takes.
-func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
 
 // Archs lists the architectures that Import takes.
 func Archs() []string {
@@ -195,23 +178,6 @@ func (e *Entry) choosePreset(file string, known bool, opts ImportOptions) (err e
 	}
 	e.Preset, err = resized(e.Preset, opts.Size)
 	return err
-}
-
-// presetFor is the named preset, or the one beside the file.
-func presetFor(file, name string) (imgvec.Preset, error) {
-	if name != "" {
-		preset, ok := presets[name]
-		if !ok {
-			return preset, fmt.Errorf("preset %q is unknown (%s)", name, strings.Join(Presets(), ", "))
-		}
-		return preset, nil
-	}
-	found, err := presetBeside(file)
-	if err == nil && found.source == "" {
-		err = fmt.Errorf("which preset these weights need can't be told: name one (--preset %s), or put the weights' preprocessor_config.json, "+
-			"config.json or an %s beside the file", strings.Join(Presets(), "|"), ManifestFile)
-	}
-	return found.preset, err
 }
 
 // resized is the preset for pictures of another size, with the same share of the picture in the crop. size 0 is the

@@ -41,7 +41,7 @@ hash; a preset is never guessed.`,
 // importFlags are those of every command that makes a model of a file.
 func importFlags(cmd *cobra.Command, o *model.ImportOptions, when string) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.Preset, "preset", "", when+"the weights' preprocessing, by `name`: "+strings.Join(model.Presets(), ", ")+" (default found beside the file, or known)")
+	flags.StringVar(&o.Preset, "preset", "", when+"the weights' preprocessing, by `name` (imgvec model presets lists them; default known by the weights, or found beside the file)")
 	flags.IntVar(&o.Size, "size", 0, when+"side of the pictures in `pixels`, where the architecture can take another (default the preset's)")
 	flags.StringVar(&o.Output, "output", "", when+"of an ONNX file: `name` of the value that holds the features (default found)")
 	flags.StringVar(&o.Name, "name", "", when+"`name` to install it under (default the file's)")

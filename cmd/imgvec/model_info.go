@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/model"
 )
 
@@ -45,9 +44,9 @@ func (a *app) printEntry(e model.Entry, asJSON bool) error {
 		download = "about " + bytesText(e.Bytes)
 	}
 	return a.printPairs([][2]string{
-		{"name", e.Name}, {"", e.Description}, {"installed", "no: imgvec model pull " + e.Name}, {"description", e.Description}, {"architecture", e.Arch},
+		{"name", e.Name}, {"installed", "no: imgvec model pull " + e.Name}, {"description", e.Description}, {"architecture", e.Arch},
 		{"source", e.Source}, {"licence", e.License}, {"weights", weights(e.WeightsFile, e.SHA256, e.SHA256Note)}, {"download", download},
-		{"features", fmt.Sprint(e.Dim)}, {"preset", preset(e.Preset)},
+		{"features", fmt.Sprint(e.Dim)}, {"preset", e.Preset.String()},
 	})
 }
 
@@ -83,7 +82,7 @@ type modelFacts struct {
 }
 
 func (a *app) printModel(m *model.Model, asJSON bool) error {
-	facts := modelFacts{Manifest: m.Manifest, Path: m.Path, Dir: m.Dir, Note: m.Note, PresetWords: preset(m.Spec.Preset)}
+	facts := modelFacts{Manifest: m.Manifest, Path: m.Path, Dir: m.Dir, Note: m.Note, PresetWords: m.Spec.Preset.String()}
 	if l := listing(m.Name); l.Dir == m.Dir {
 		facts.DiskBytes = l.DiskBytes
 	}
@@ -131,14 +130,4 @@ func classifier(m model.Manifest) string {
 
 func cosineText(c model.Cosine) string {
 	return fmt.Sprintf("%s %s %s: least %.6f, mean %.6f over %d pictures", c.Provider, c.Version, c.Precision, c.Min, c.Mean, c.Pictures)
-}
-
-// preset writes a preset on one line.
-func preset(p imgvec.Preset) string {
-	size := fmt.Sprintf("%dx%d", p.InputSize.Height, p.InputSize.Width)
-	how := fmt.Sprintf("both sides to %s", size)
-	if p.CropMode == imgvec.CropCenter {
-		how = fmt.Sprintf("short side to %d, centre crop %s", p.ResizeSize, size)
-	}
-	return fmt.Sprintf("%s, %s, %s/%v, mean %.4g, std %.4g", how, p.Interpolation, p.ChannelOrder, p.Scale, p.Mean, p.Std)
 }
