@@ -76,6 +76,7 @@ func (s *Source) settle(ctx context.Context) error {
 			return errors.Join(err, ctx.Err())
 		}
 		if err == nil {
+			keep.columns = describeSchema(plan.schema)
 			err = keep.add(t.id(), plan.schema, plan.own())
 		}
 		if errors.Is(err, ErrUsage) {
@@ -116,6 +117,11 @@ func (s *Source) openFolder(ctx context.Context, dir string) ([]input, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.imagesOrTables(ctx, t)
+}
+
+// imagesOrTables is a folder's images, or, where it has none, its tables and archives.
+func (s *Source) imagesOrTables(ctx context.Context, t *tree) ([]input, error) {
 	if some, err := t.any(ctx); some || err != nil {
 		return []input{t}, err
 	}
@@ -135,8 +141,11 @@ func (s *Source) openPattern(ctx context.Context, arg string) ([]input, error) {
 		return nil, usagef("imgvec: pattern %q: no folder %q", arg, root)
 	}
 	t, err := s.openTree(tree{given: arg, root: root, pattern: rest})
-	if err != nil || !isTable(rest[len(rest)-1]) {
-		return []input{t}, err
+	if err != nil {
+		return nil, err
+	}
+	if !isTable(rest[len(rest)-1]) {
+		return s.imagesOrTables(ctx, t)
 	}
 	tables, err := s.openTables(ctx, *t)
 	if err == nil && len(tables) == 0 {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -58,6 +59,8 @@ type keeping struct {
 	names  []string // as the caller gave them; everyColumn alone for all
 	fields []arrow.Field
 	from   []string // the file that each field was first seen in
+
+	columns string // of a table, for a person who has named one that is not there
 }
 
 func (k *keeping) all() bool { return len(k.names) == 1 && k.names[0] == everyColumn }
@@ -135,7 +138,7 @@ func (k *keeping) finish() (*Kept, error) {
 	for _, name := range k.names {
 		i := slices.IndexFunc(k.fields, func(f arrow.Field) bool { return f.Name == name })
 		if i < 0 {
-			return nil, usagef("imgvec: column %q is to be kept, and no input has it", name)
+			return nil, usagef("imgvec: column %q is to be kept, and no input has it; there is %s", name, cmp.Or(k.columns, "no table"))
 		}
 		kept.fields = append(kept.fields, k.fields[i])
 	}

@@ -84,7 +84,7 @@ func nothingToDo(inputs []string) error {
 	case !slices.ContainsFunc(inputs, func(arg string) bool { return !isList(arg) }):
 		return fmt.Errorf("nothing to do: the lists are empty: %s", quoted(inputs))
 	}
-	return fmt.Errorf("nothing to do: no images in %s (folders and patterns take %s)", quoted(inputs), listed(dataset.Extensions))
+	return fmt.Errorf("nothing to do: no images in %s (folders and patterns take %s, or tables and tar archives where there is no image)", quoted(inputs), listed(dataset.Extensions))
 }
 
 func (x *extraction) load(ctx context.Context) (err error) {
