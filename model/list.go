@@ -21,7 +21,7 @@ type Listing struct {
 	Source        string      `json:"source"`        // where the weights come from
 	WeightsFile   string      `json:"weights_file"`  // the checkpoint's name
 	SHA256        string      `json:"sha256"`        // of the checkpoint: whole, or the first 8 digits
-	SHA256Note    string      `json:"sha256_note"`   // how much of it that is; empty: all
+	SHA256Note    string      `json:"sha256_note"`   // how much of it that is, or who says so
 	DownloadBytes int64       `json:"download_size"` // about; 0: not known, or nothing is downloaded
 	DiskBytes     int64       `json:"disk_size"`     // of its folder; 0: not installed
 	Registry      bool        `json:"registry"`      // known by name

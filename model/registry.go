@@ -31,7 +31,7 @@ type Entry struct {
 	Preset      imgvec.Preset
 	WeightsFile string // name of the checkpoint
 	SHA256      string // of the checkpoint: 64 hex digits, or the first 8, which PyTorch's hub puts into the name
-	SHA256Note  string // how much of it that is, for people; empty: all of it
+	SHA256Note  string // how much of it that is, or who says so, for people; empty: all of it, and this project has seen the file
 	Bytes       int64  // size of the download; 0: not known, or nothing is downloaded
 	Installed   bool   // in the home folder
 	Damaged     bool   // it is in the home folder, but its manifest can't be used

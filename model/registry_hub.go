@@ -51,6 +51,9 @@ var hubRows = []hubRow{
 	},
 }
 
+// othersNote says who vouches for a hub row's hash.
+const othersNote = "as several public projects pin it; this project could not download the file"
+
 // clipPreset is CLIPImageProcessor's: short side bicubic, centre crop.
 func clipPreset(side int) imgvec.Preset {
 	return floorCrop(centerCrop(side, side, imgvec.Bicubic, openAIMean, openAIStd))
@@ -65,6 +68,6 @@ func (r hubRow) entry() Entry {
 	address := hubAddress{repo: r.repo, revision: r.revision, file: r.file}
 	return Entry{
 		Name: r.name, Arch: r.arch, Description: r.title, Source: address.String(), License: r.license, Dim: r.dim, Preset: r.preset,
-		WeightsFile: r.file, SHA256: r.sum, Bytes: r.size, url: address.String(),
+		WeightsFile: r.file, SHA256: r.sum, SHA256Note: othersNote, Bytes: r.size, url: address.String(),
 	}
 }

@@ -76,7 +76,7 @@ func TestHubEntriesArePinned(t *testing.T) {
 		if err != nil || !isHub || !a.pinned() || a.repo != row.repo || a.file != row.file {
 			t.Errorf("%s: %s is %+v, %v", row.name, e.url, a, err)
 		}
-		if !hub.IsSHA256(row.sum) || e.SHA256Note != "" {
+		if !hub.IsSHA256(row.sum) || e.SHA256Note != othersNote {
 			t.Errorf("%s: SHA-256 %q, note %q", row.name, row.sum, e.SHA256Note)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func (a *app) printList(list []model.Listing) error {
 		})
 		total += l.DiskBytes
 	}
-	if err := printTable(a.stdout, rows, widthOf(a.stdout)); err != nil {
+	if err := printTable(a.stdout, rows, widthOf(a.stdout), 2, 3, 4, 5); err != nil {
 		return err
 	}
 	for _, l := range list {
@@ -110,6 +111,9 @@ func shortSource(l model.Listing) string {
 		repo, _, _ := strings.Cut(rest, "@")
 		return "hf://" + strings.Join(strings.SplitN(repo, "/", 3)[:min(2, strings.Count(repo, "/")+1)], "/")
 	}
+	if rest, ok := strings.CutPrefix(text, "https://download.pytorch.org/models/"); ok {
+		return "torchvision " + rest
+	}
 	return strings.TrimPrefix(text, "https://")
 }
 
@@ -126,8 +130,9 @@ func widthOf(w io.Writer) int {
 	return width
 }
 
-// printTable aligns columns; the last one is cut where the terminal ends. width 0: nothing is cut.
-func printTable(w io.Writer, rows [][]string, width int) error {
+// printTable aligns columns, those of numbers to the right; the last one is cut where the terminal ends. width 0: nothing
+// is cut.
+func printTable(w io.Writer, rows [][]string, width int, numbers ...int) error {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -142,7 +147,11 @@ func printTable(w io.Writer, rows [][]string, width int) error {
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row[:last] {
-			b.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if slices.Contains(numbers, i) {
+				cell, space = space+cell, ""
+			}
+			b.WriteString(cell + space + "  ")
 		}
 		cell := []rune(row[last])
 		if width > 0 && left > 1 && len(cell) > left {
