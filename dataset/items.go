@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/imgvec/imgvec"
 )
@@ -19,8 +20,56 @@ func (s *Source) Items(ctx context.Context) iter.Seq[imgvec.Item] { return s.Ite
 // ItemsFrom is Items without the first skip of them. Of tables whole row groups are left out unread.
 func (s *Source) ItemsFrom(ctx context.Context, skip int64) iter.Seq[imgvec.Item] {
 	return func(yield func(imgvec.Item) bool) {
-		s.err = s.inOrder(ctx, skip, yield)
+		if s.opts.ReadAhead < 0 || !s.aheadHelps() {
+			s.err = s.inOrder(ctx, skip, yield)
+			return
+		}
+		network := s.onNetwork()
+		a := newAhead(s.opts.ReadAhead, s.opts.MaxBytes, func(item imgvec.Item) bool { return network || IsURL(item.ID) })
+		s.err = a.run(ctx, func(put func(imgvec.Item) bool) error { return s.inOrder(ctx, skip, put) }, yield)
 	}
+}
+
+// aheadHelps tells whether reading ahead can be of use. The workers that decode local files read them as fast as any
+// other goroutine would, into memory that they use again.
+func (s *Source) aheadHelps() bool {
+	if len(s.tables) > 0 || len(s.shards) > 0 {
+		return true
+	}
+	for _, in := range s.inputs {
+		switch in := in.(type) {
+		case *bucket, *place:
+			return true
+		case *list:
+			if in.objects != nil {
+				return true // a line may be a URL
+			}
+		}
+	}
+	return len(s.inputs) > 1 && slices.ContainsFunc(s.inputs, func(in input) bool { _, ok := in.(object); return ok }) || s.onNetwork()
+}
+
+// onNetwork tells whether local names of the inputs lead to other machines' disks, and whether tables hold names at all:
+// those are read ahead too, wherever they lead.
+func (s *Source) onNetwork() bool {
+	for _, t := range s.tables {
+		if p := t.known(); p != nil && (p.isPath || p.path >= 0) {
+			return true
+		}
+	}
+	for _, in := range s.inputs {
+		switch in := in.(type) {
+		case *tree:
+			if onNetwork(orDot(in.root)) {
+				return true
+			}
+		case file:
+			if onNetwork(string(in)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *Source) inOrder(ctx context.Context, skip int64, yield func(imgvec.Item) bool) error {

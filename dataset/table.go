@@ -81,6 +81,13 @@ func (t *table) prepare(ctx context.Context) (*tablePlan, error) {
 	return plan, err
 }
 
+// known is the columns where prepare has found them, else nil.
+func (t *table) known() *tablePlan {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.plan
+}
+
 func (t *table) each(ctx context.Context, yield func(imgvec.Item) bool) (bool, error) {
 	_, more, err := t.eachFrom(ctx, 0, yield)
 	return more, err
