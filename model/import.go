@@ -60,7 +60,7 @@ func importFile(ctx context.Context, path, arch string, opts ImportOptions) (*Mo
 	if opts.Home == "" {
 		opts.Home = home.Dir()
 	}
-	sum, err := home.HashFile(file)
+	sum, err := checkpoint.Hash(file)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,9 @@ func importEntry(file, sum, arch string, f *checkpoint.File, opts ImportOptions)
 		return e, fmt.Errorf("architecture %q can't be imported; the ones that can are: %s", e.Arch, archList())
 	}
 	e.WeightsFile, e.SHA256 = filepath.Base(file), sum
+	if f.Part != "" {
+		e.Source += fmt.Sprintf(" (its %s)", f.Part)
+	}
 	if err := e.choosePreset(file, known, opts); err != nil {
 		return e, err
 	}
@@ -200,7 +203,7 @@ func resized(p imgvec.Preset, size int) (imgvec.Preset, error) {
 
 // importName is a model name made of a file's name, or of its folder's where the file has the usual one.
 func importName(file string) string {
-	base := filepath.Base(file)
+	base := strings.TrimSuffix(filepath.Base(file), ".index.json")
 	bare := strings.TrimSuffix(base, filepath.Ext(base))
 	if slices.Contains(usualNames, base) {
 		if abs, err := filepath.Abs(file); err == nil {

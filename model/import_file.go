@@ -33,8 +33,6 @@ func importable(path string) (file string, err error) {
 		return "", errors.New("it is not a file")
 	case info.Size() == 0:
 		return "", errors.New("it is empty")
-	case strings.HasSuffix(path, ".index.json"):
-		return "", errors.New("it is the list of a checkpoint that lies in several files, which are not supported; save it as one (max_shard_size of save_pretrained)")
 	}
 	return path, nil
 }

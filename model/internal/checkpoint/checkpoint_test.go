@@ -178,7 +178,7 @@ func TestHostilePickles(t *testing.T) {
 		"builtins by stack":    {legacy("\x8c\x08builtins\x8c\x04exec\x93", "]", ""), "builtins.exec"},
 		"INST opcode":          {legacy("(ios\nsystem\n", "]", ""), "opcode 0x69"},
 		"OBJ opcode":           {legacy("(o", "]", ""), "opcode 0x6f"},
-		"NEWOBJ opcode":        {legacy("))\x81", "]", ""), "opcode 0x81"},
+		"NEWOBJ opcode":        {legacy("))\x81", "]", ""), "can't make an object"},
 		"EXT opcode":           {legacy("\x82\x01", "]", ""), "opcode 0x82"},
 		"no state dict":        {legacy("K\x01", "]", ""), "not a state dict"},
 		"dict of numbers":      {legacy("}(U\x05epochK\x01u", "]", ""), "at the top are: epoch"},

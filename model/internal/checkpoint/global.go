@@ -10,8 +10,8 @@ var storageClasses = map[string]DType{
 	"LongStorage": I64, "IntStorage": I32, "ShortStorage": I16, "CharStorage": I8, "ByteStorage": U8, "BoolStorage": Bool,
 }
 
-// global is the whole list of what a pickle may name. None of it runs anything: it makes tensors' descriptions and
-// ordered maps.
+// global is the whole list of what a pickle may name, with that of inert.go. None of it runs anything: it makes tensors'
+// descriptions, ordered maps, and objects that are only kept.
 func (m *machine) global(module, name string) (any, error) {
 	switch module + "." + name {
 	case "collections.OrderedDict":
@@ -23,6 +23,9 @@ func (m *machine) global(module, name string) (any, error) {
 	}
 	if dtype, ok := storageClasses[name]; ok && module == "torch" {
 		return storageClass(dtype), nil
+	}
+	if c, ok := inertGlobal(module+"."+name, m.script); ok {
+		return c, nil
 	}
 	return nil, fmt.Errorf("pickle: it asks for %s.%s, which is no part of a plain state dict, and is refused (nothing was executed); "+
 		"save the weights alone with torch.save(model.state_dict(), ...) or as .safetensors", module, name)
@@ -36,6 +39,8 @@ func (m *machine) object(op byte) error {
 		return m.globalStack()
 	case 'R':
 		return m.reduce()
+	case 0x81:
+		return m.newObject()
 	case 'b':
 		return m.build()
 	}
@@ -76,8 +81,12 @@ func (m *machine) reduce() error {
 	if err != nil {
 		return err
 	}
-	call, ok1 := pair[0].(builder)
 	args, ok2 := pair[1].(tuple)
+	if c, ok := pair[0].(class); ok && ok2 {
+		m.push(&object{class: c})
+		return nil
+	}
+	call, ok1 := pair[0].(builder)
 	if !ok1 || !ok2 {
 		return fmt.Errorf("pickle: can't call a %T with a %T", pair[0], pair[1])
 	}
@@ -86,16 +95,21 @@ func (m *machine) reduce() error {
 	return err
 }
 
-// build sets an object's attributes. A state dict carries _metadata that way; nothing here has attributes to set.
+// build sets an object's attributes. A state dict carries _metadata that way, which is dropped.
 func (m *machine) build() error {
-	if _, err := m.pop(); err != nil {
+	state, err := m.pop()
+	if err != nil {
 		return err
 	}
 	target, err := m.top()
 	if err != nil {
 		return err
 	}
-	if _, ok := target.(*dict); !ok {
+	switch t := target.(type) {
+	case *dict:
+	case *object:
+		t.attrs, _ = state.(*dict)
+	default:
 		return fmt.Errorf("pickle: can't set attributes of a %T", target)
 	}
 	return nil

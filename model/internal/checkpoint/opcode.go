@@ -35,7 +35,7 @@ func (m *machine) step(op byte) error {
 		return m.fill(op)
 	case 'q', 'r', 0x94, 'h', 'j': // BINPUT, LONG_BINPUT, MEMOIZE, BINGET, LONG_BINGET
 		return m.memory(op)
-	case 'c', 0x93, 'R', 'b', 'Q': // GLOBAL, STACK_GLOBAL, REDUCE, BUILD, BINPERSID
+	case 'c', 0x93, 'R', 0x81, 'b', 'Q': // GLOBAL, STACK_GLOBAL, REDUCE, NEWOBJ, BUILD, BINPERSID
 		return m.object(op)
 	}
 	return fmt.Errorf("pickle: opcode 0x%02x has no place in a checkpoint", op)

@@ -28,13 +28,18 @@ type machine struct {
 	stack   []any
 	memo    map[uint64]any
 	steps   int
+	script  bool                        // of a TorchScript archive
 	persist func(id tuple) (any, error) // the tensor storages
 }
 
 func unpickle(src *source, persist func(tuple) (any, error)) (any, error) {
 	m := &machine{src: src, memo: map[uint64]any{}, persist: persist}
+	return m.run()
+}
+
+func (m *machine) run() (any, error) {
 	for {
-		op, err := src.byte()
+		op, err := m.src.byte()
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/imgvec/imgvec/internal/home"
 )
 
 // A checkpoint in several files has an index beside them, as save_pretrained of Hugging Face writes it.
@@ -129,6 +133,12 @@ func eachMember(text []byte, do func(name string, value json.RawMessage) error) 
 			return err
 		}
 	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return errors.New("the JSON object is cut off")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the JSON object")
+	}
 	return nil
 }
 
@@ -187,4 +197,25 @@ func onePartOf(path string) error {
 		return nil //nolint:nilerr // a file that is only named so
 	}
 	return fmt.Errorf("%s is one of several files; name their index, %s", path, whole)
+}
+
+// Hash is the SHA-256 of the checkpoint at path, in lower-case hex: that of the file, or, for an index, that of a list of
+// the index's and its files' names and hashes.
+func Hash(path string) (string, error) {
+	paths, err := Shards(path)
+	if err != nil {
+		return "", err
+	}
+	if len(paths) == 1 {
+		return home.HashFile(path)
+	}
+	list := sha256.New()
+	for _, p := range paths {
+		sum, err := home.HashFile(p)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(list, "%s  %s\n", sum, filepath.Base(p))
+	}
+	return hex.EncodeToString(list.Sum(nil)), nil
 }

@@ -22,6 +22,7 @@ type Tensor struct {
 type storage struct {
 	dtype  DType
 	length int64 // elements
+	start  int64 // in the file, bytes
 	data   io.ReaderAt
 	check  func() error // verifies a checksum before the first read; nil: there is none
 }

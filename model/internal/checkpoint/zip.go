@@ -2,11 +2,13 @@ package checkpoint
 
 import (
 	"archive/zip"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -29,22 +31,51 @@ func readZip(r io.ReaderAt, size int64) (*File, error) {
 	}
 	defer pickle.Close()
 	storages := map[string]*storage{}
-	root, err := unpickle(newSource(pickle, maxPickle), func(id tuple) (any, error) {
+	m := &machine{src: newSource(pickle, maxPickle), memo: map[uint64]any{}, script: members[scriptConstants] != nil}
+	m.persist = func(id tuple) (any, error) {
 		s, err := storageOf(id, storages)
 		if err != nil || s.data != nil {
 			return s, err
 		}
 		key, _ := id[2].(string)
-		return s, placeZip(r, members["data/"+key], key, s)
-	})
+		return s, placeZip(r, size, members["data/"+key], key, s)
+	}
+	root, err := m.run()
+	f := &File{Format: "pth (zip)", tensors: map[string]*Tensor{}}
+	if module, ok := root.(*object); ok && m.script && err == nil {
+		f.Format = "TorchScript"
+		root, err = module.flatten()
+	}
+	if err == nil {
+		err = apart(storages)
+	}
+	if err == nil {
+		err = f.stateDict(root)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pth: %w", err)
 	}
-	f := &File{Format: "pth (zip)", tensors: map[string]*Tensor{}}
-	if err := f.stateDict(root); err != nil {
-		return nil, fmt.Errorf("pth: %w", err)
-	}
 	return f, nil
+}
+
+// scriptConstants is a member that only TorchScript archives have.
+const scriptConstants = "constants.pkl"
+
+// apart checks that no two storages share bytes of the file: a small file would stand for much data.
+func apart(storages map[string]*storage) error {
+	var all []*storage
+	for _, s := range storages {
+		if s.length > 0 {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *storage) int { return cmp.Compare(a.start, b.start) })
+	for i := 1; i < len(all); i++ {
+		if before := all[i-1]; before.start+before.length*before.dtype.Size() > all[i].start {
+			return errors.New("two of its members share the same bytes, which PyTorch does not write")
+		}
+	}
+	return nil
 }
 
 // zipMembers indexes the members by their names below the archive's one folder.
@@ -59,9 +90,6 @@ func zipMembers(archive *zip.Reader) (map[string]*zip.File, error) {
 			return nil, fmt.Errorf("member %q is there twice", member.Name)
 		}
 		members[name] = member
-	}
-	if members["constants.pkl"] != nil {
-		return nil, errors.New("a TorchScript archive is not supported; save the weights with torch.save(model.state_dict(), ...)")
 	}
 	return members, nil
 }
@@ -93,7 +121,7 @@ func checkByteOrder(member *zip.File) error {
 }
 
 // placeZip points a storage at its member, which torch.save never compresses.
-func placeZip(r io.ReaderAt, member *zip.File, key string, s *storage) error {
+func placeZip(r io.ReaderAt, fileSize int64, member *zip.File, key string, s *storage) error {
 	if member == nil {
 		return fmt.Errorf("storage %.40q has no data", key)
 	}
@@ -108,8 +136,11 @@ func placeZip(r io.ReaderAt, member *zip.File, key string, s *storage) error {
 	if err != nil {
 		return fmt.Errorf("storage %q: %w", key, err)
 	}
+	if offset < 0 || size > fileSize-offset {
+		return fmt.Errorf("storage %q: the file is cut off", key)
+	}
 	section := io.NewSectionReader(r, offset, size)
-	s.data = section
+	s.data, s.start = section, offset
 	s.check = func() error { return checkCRC(section, size, member.CRC32) }
 	return nil
 }

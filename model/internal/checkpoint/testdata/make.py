@@ -7,7 +7,7 @@ every type here holds exactly (integers: i + k).
 
     python3 make.py        # writes beside itself; the same bytes each time
 """
-import collections, io, json, os, pickle, struct, sys, types, zipfile
+import argparse, collections, io, json, os, pickle, struct, sys, types, zipfile
 
 torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
 sys.modules["torch"], sys.modules["torch._utils"] = torch, utils
@@ -150,6 +150,9 @@ save_zip("zip.pth", state_dict())
 save_zip("zip-protocol4.pth", state_dict(), 4)
 save_legacy("legacy.pth", state_dict())
 save_zip("wrapped.pth", {"epoch": 3, "best": 0.5, "state_dict": {"module.a": Tensor(Storage(0, "FloatStorage", 4), (4,), (1,)), "module.b": Tensor(Storage(1, "FloatStorage", 2), (2,), (1,))}})
+save_zip("training.pth", {"epoch": 3, "args": argparse.Namespace(lr=0.1, name="run"), "seen": collections.Counter(a=1),
+    "model": {"w": Tensor(Storage(0, "FloatStorage", 4), (4,), (1,))},
+    "model_ema": {"n_averaged": Tensor(Storage(2, "LongStorage", 1), (), ()), "module.w": Tensor(Storage(1, "FloatStorage", 4), (4,), (1,))}})
 save_zip("evil-zip.pth", {"weight": Tensor(Storage(0, "FloatStorage", 4), (4,), (1,)), "x": Evil()})
 save_legacy("evil-legacy.pth", {"weight": Tensor(Storage(0, "FloatStorage", 4), (4,), (1,)), "x": Evil()})
 save_safetensors("all.safetensors")
