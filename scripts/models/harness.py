@@ -53,7 +53,9 @@ def spread(module, seed=0):
     with torch.no_grad():
         for name, p in module.named_parameters():
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)
-            if p.dim() > 1 and p.numel() > max(p.shape):  # a matrix or filters, whatever its layout
+            if any(word in name for word in ("token", "pos", "probe", "latent")):
+                p.copy_(noise * 0.5)  # what is learned for itself, as large as what it is added to
+            elif p.dim() > 1 and p.numel() > max(p.shape):  # a matrix or filters, whatever its layout
                 p.copy_(noise * (1.3 / numpy.sqrt(p[0].numel())))
             elif name.endswith("bias") or p.numel() == 1:
                 p.copy_(p + noise * 0.1)
