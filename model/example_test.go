@@ -10,5 +10,5 @@ import (
 func ExampleFind() {
 	e, _ := model.Find(model.Default)
 	fmt.Println(e.Name, e.Preset.ResizeSize, e.Preset.Interpolation, e.Preset.InputSize, e.Dim, e.License)
-	// Output: efficientnet-lite0 256 bicubic {224 224} 1280 Apache-2.0
+	// Output: efficientnet-lite0 256 bicubic 224x224 1280 Apache-2.0
 }

@@ -90,8 +90,8 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		"of no architecture":   {strange, "", preset, []string{"no architecture that is known", "something.weight", "--arch", "resnet50"}},
 		"unknown architecture": {plain, "vgg16", preset, []string{`"vgg16" can't be imported`, "resnet101"}},
-		"no preset":            {plain, "resnet18", ImportOptions{Home: home}, []string{"--preset", "torchvision-v1", "preprocessor_config.json"}},
-		"unknown preset":       {plain, "resnet18", ImportOptions{Home: home, Preset: "x"}, []string{`preset "x" is unknown`, "timm-a1"}},
+		"no preset":            {plain, "resnet18", ImportOptions{Home: home}, []string{"--preset", "imgvec model presets", "preprocessor_config.json"}},
+		"unknown preset":       {plain, "resnet18", ImportOptions{Home: home, Preset: "x"}, []string{`preset "x" is unknown`, "imgvec model presets"}},
 		"other architecture":   {plain, "resnet50", preset, []string{"no resnet50", "missing", "layer1.0.conv3.weight", "misshapen", "[64 64 3 3], expected [64 64 1 1]"}},
 		"a lite":               {plain, "efficientnet-lite0", ImportOptions{Home: home, Preset: "lite0"}, []string{"missing", "_conv_stem.weight", "unexpected"}},
 		"size of another lite": {plain, "efficientnet-lite0", ImportOptions{Home: home, Preset: "lite1"}, []string{"takes pictures of 224 pixels, not 240"}},

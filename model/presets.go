@@ -85,7 +85,7 @@ func nearestPresets(name string) []string {
 	low := strings.ToLower(name)
 	var near []string
 	for _, n := range Presets() {
-		if low != "" && strings.Contains(strings.ToLower(n), low) {
+		if len(low) >= 3 && strings.Contains(strings.ToLower(n), low) {
 			near = append(near, n)
 		}
 	}
