@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"time"
@@ -73,7 +74,7 @@ An image that can't be read or decoded does not stop the run: its row has no fea
 
 // check finds what is wrong with the flags before anything is loaded.
 func (f *extractFlags) check(inputs []string) error {
-	if f.output == "" {
+	if f.output == "" && f.retryFailed == "" {
 		return usagef("-o OUT is missing: name the file to write, such as -o features.parquet")
 	}
 	if _, err := dataset.ParseDType(f.dtype); err != nil {
@@ -95,7 +96,7 @@ func (f *extractFlags) check(inputs []string) error {
 		return err
 	}
 	if f.statistics != "" {
-		if err := checkStats(f.statistics, f.output, f.force); err != nil {
+		if err := checkStats(f.statistics, cmp.Or(f.output, f.retryFailed), f.force); err != nil {
 			return err
 		}
 	}

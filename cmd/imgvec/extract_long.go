@@ -63,6 +63,8 @@ func (f *longFlags) inParts() bool { return f.resume || f.shardRows > 0 }
 // checkOutput looks whether the output could begin.
 func (f *extractFlags) checkOutput(inputs []string) error {
 	switch {
+	case f.retryFailed != "":
+		return f.checkRetry()
 	case f.resume && slices.Contains(inputs, "-"):
 		return usagef("--resume reads the inputs again, and standard input can't be: write the list to a file and give @FILE")
 	case f.resume && f.force && f.shardRows > 0:

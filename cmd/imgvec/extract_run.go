@@ -21,16 +21,17 @@ import (
 // extraction is one run of extract.
 type extraction struct {
 	*app
-	flags  *extractFlags
-	source *dataset.Source
-	model  *model.Model
-	ex     *executor.Executor
-	inputs []string // as given
-	digest func() (string, error)
-	out    dataset.Writer
-	parts  *dataset.Parts // out, where a later run can go on with it; else nil
-	tally  *tally
-	show   progress
+	flags   *extractFlags
+	source  *dataset.Source
+	model   *model.Model
+	ex      *executor.Executor
+	inputs  []string // as given
+	digest  func() (string, error)
+	out     dataset.Writer
+	parts   *dataset.Parts   // out, where a later run can go on with it; else nil
+	mending *dataset.Mending // the output whose failed rows are run again; else nil
+	tally   *tally
+	show    progress
 
 	loading time.Duration // of the model
 	running time.Duration // from the first image to the whole output
@@ -46,6 +47,9 @@ func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (er
 	}
 	x := &extraction{app: a, flags: f, inputs: inputs, tally: newTally(), show: silence{a.stderr}}
 	defer func() { x.finalLine(err) }()
+	if f.retryFailed != "" {
+		return x.retry(ctx)
+	}
 	if x.source, err = a.openInputs(ctx, inputs, f.sourceOptions(f.maxBytes)); err != nil {
 		return err
 	}
@@ -148,6 +152,10 @@ func (x *extraction) items(ctx context.Context) iter.Seq[imgvec.Item] {
 	if x.tally.before > 0 {
 		items = x.source.ItemsFrom(ctx, x.tally.before)
 	}
+	return x.retried(ctx, items)
+}
+
+func (x *extraction) retried(ctx context.Context, items iter.Seq[imgvec.Item]) iter.Seq[imgvec.Item] {
 	return dataset.Retry(ctx, items, dataset.RetryOptions{Tries: 1 + x.flags.readRetries, Retries: &x.tally.retries})
 }
 

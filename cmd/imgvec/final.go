@@ -26,7 +26,7 @@ func (x *extraction) finalLine(err error) {
 	}
 	x.told.Do(func() {
 		t := x.tally
-		f := final{Images: t.done.Load(), Before: t.before, Failed: t.failed.Load(), Total: t.total.Load(), Output: x.flags.output, Status: "done"}
+		f := final{Images: t.done.Load(), Before: t.before, Failed: t.failed.Load(), Total: t.total.Load(), Output: x.outputName(), Status: "done"}
 		f.Seconds = time.Since(t.start).Seconds()
 		f.PerSecond = float64(f.Images-f.Before) / max(f.Seconds, 1e-9)
 		if _, stopped := x.stop.code(); err != nil && stopped {

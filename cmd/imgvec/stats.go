@@ -98,7 +98,7 @@ func isReport(path string) bool {
 
 func (x *extraction) writeReport(path string) error {
 	// What was no matter before the run may have changed during it.
-	err := checkStats(path, x.flags.output, x.flags.force)
+	err := checkStats(path, x.outputName(), x.flags.force)
 	if err == nil {
 		var text []byte
 		if text, err = json.MarshalIndent(x.report(), "", "  "); err == nil {
@@ -107,7 +107,7 @@ func (x *extraction) writeReport(path string) error {
 	}
 	if err != nil {
 		// The usage was not wrong: a program that asks the exit status shall not take the output for missing.
-		return errors.New(x.flags.output + " is whole, but its report is not written: " + err.Error())
+		return errors.New(x.outputName() + " is whole, but its report is not written: " + err.Error())
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (x *extraction) summary() {
 	if n := t.retries.Again.Load(); n > 0 {
 		fmt.Fprintf(&b, "%s tried again for a passing reason; %s came through\n", counted(n, "read"), images(t.retries.Helped.Load(), ""))
 	}
-	if n := x.source.Ignored(); n > 0 {
+	if n := x.ignored(); n > 0 {
 		fmt.Fprintf(&b, "passed by %s whose names are not those of images\n", files(n))
 	}
 	fmt.Fprintf(&b, "%s (%d features) on %s, %s, %s; decoded by %s\n", stats.Model, x.ex.Spec().Dim, stats.Device, stats.Provider, stats.Precision, stats.Decoder)
@@ -44,7 +44,9 @@ func (x *extraction) summary() {
 	if x.model.Random {
 		fmt.Fprintln(&b, x.paint(red, "the model has RANDOM WEIGHTS: these features mean nothing"))
 	}
-	if x.flags.output != "-" {
+	if x.mending != nil {
+		b.WriteString(x.mended())
+	} else if x.flags.output != "-" {
 		b.WriteString(x.flags.output + x.outputSize() + "\n")
 	}
 	fmt.Fprint(x.stderr, b.String())
@@ -115,12 +117,12 @@ type stage struct {
 func (x *extraction) report() runReport {
 	stats := x.ex.Stats()
 	r := runReport{
-		Images: x.tally.done.Load(), Before: x.tally.before, Failed: x.tally.failed.Load(), Ignored: x.source.Ignored(), Rows: x.rows,
+		Images: x.tally.done.Load(), Before: x.tally.before, Failed: x.tally.failed.Load(), Ignored: x.ignored(), Rows: x.rows,
 		Seconds: x.running.Seconds(), Loading: x.loading.Seconds(), Failures: x.tally.reasons(), Stages: map[string]stage{},
 		Model: stats.Model, SHA256: stats.SHA256, Random: x.model.Random, Dim: x.ex.Spec().Dim, Device: stats.Device,
 		Provider: stats.Provider, Precision: stats.Precision, Decoder: stats.Decoder, Batch: stats.Batch,
 		Workers: stats.Workers, Streams: stats.Streams, Reasons: append([]string{}, stats.Reasons...),
-		Versions: map[string]string{"imgvec": version}, Output: x.flags.output, FinishedAt: time.Now().UTC(),
+		Versions: map[string]string{"imgvec": version}, Output: x.outputName(), FinishedAt: time.Now().UTC(),
 	}
 	r.PerSecond = float64(r.Images-r.Before) / max(r.Seconds, 1e-9)
 	r.Retries = retriesReport{x.tally.retries.Again.Load(), x.tally.retries.Helped.Load()}

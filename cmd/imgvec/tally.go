@@ -132,7 +132,7 @@ var oneKind = []string{"no such file", "no permission to read", "a folder, not a
 
 var (
 	inQuotes = regexp.MustCompile(`"[^"]*"|'[^']*'`)
-	numbers  = regexp.MustCompile(`(0x[0-9a-f]+|[0-9][0-9,.]*)`)
+	numbers  = regexp.MustCompile(`\b[0-9a-f]{2}( [0-9a-f]{2})+\b|0x[0-9a-f]+|[0-9][0-9,.]*`) // bytes, hexadecimal, decimal
 )
 
 // detailOf is an image's error without what is this image's alone: names in quotes and numbers. What stands behind the last colon
