@@ -33,7 +33,7 @@ func pullAddress(ctx context.Context, address string, opts PullOptions) (*Model,
 		return nil, err
 	}
 	if opts.SHA256 == "" {
-		if opts.SHA256 = hubHash(hub.FileName(address)); opts.SHA256 == "" {
+		if opts.SHA256 = hashIn(address); opts.SHA256 == "" {
 			return nil, fmt.Errorf("nothing says what its SHA-256 must be: give it (--sha256 HEX), or --sha256 %s to take whatever comes", noHash)
 		}
 	}
@@ -42,6 +42,17 @@ func pullAddress(ctx context.Context, address string, opts PullOptions) (*Model,
 		return nil, err
 	}
 	return importDownload(ctx, file, address, "", opts)
+}
+
+// hashIn is what an address says of its file's SHA-256: the whole of it as a part of the path, as OpenAI writes it, or the
+// first digits in the file's name, as PyTorch's hub does. It is empty where there is none.
+func hashIn(address string) string {
+	for _, part := range strings.Split(address, "/") {
+		if hub.IsSHA256(part) {
+			return part
+		}
+	}
+	return hubHash(hub.FileName(address))
 }
 
 // pinOf is what hub.Get is to check.

@@ -169,6 +169,18 @@ func TestPullOfAnAddress(t *testing.T) {
 	}
 }
 
+func TestHashInAnAddress(t *testing.T) {
+	whole := strings.Repeat("0123456789abcdef", 4)
+	for address, want := range map[string]string{
+		"https://example.org/clip/models/" + whole + "/ViT-B-32.pt": whole, torchHub + "resnet18-f37072fd.pth": "f37072fd",
+		"https://example.org/w.pth": "", "https://example.org/" + strings.ToUpper(whole) + "/w.pth": "", "https://example.org/x?" + whole: "",
+	} {
+		if got := hashIn(address); got != want {
+			t.Errorf("%s: %q, expected %q", address, got, want)
+		}
+	}
+}
+
 // A model of the registry comes from a folder or a mirror where the hub can't be reached.
 func TestPullFromMirrors(t *testing.T) {
 	h := newFakeHub(t)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/imgvec/imgvec/model"
@@ -33,9 +31,18 @@ hash; a preset is never guessed.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&arch, "arch", "", "the checkpoint's `architecture`: "+strings.Join(model.Archs(), ", ")+" (default found by its tensors)")
+	flags.StringVar(&arch, "arch", "", "the checkpoint's `architecture`, as resnet50, vit-b16, clip-vit-b32; a wrong one is answered with all (default found by its tensors)")
+	completeArch(cmd)
 	importFlags(cmd, &o, "")
 	return cmd
+}
+
+// completeArch completes --arch in a shell.
+func completeArch(cmd *cobra.Command) {
+	err := cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(model.Archs(), cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic("imgvec: BUG: " + err.Error())
+	}
 }
 
 // importFlags are those of every command that makes a model of a file.

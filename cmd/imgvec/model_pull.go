@@ -42,6 +42,7 @@ that PyTorch or huggingface_hub have downloaded to this machine are used. IMGVEC
 	flags.BoolVar(&o.Offline, "offline", false, "download nothing: use what is on this machine, or say what is missing")
 	flags.StringVar(&o.SHA256, "sha256", "", "for a URL: what the file's SHA-256 must be (`hex`, at least 8 digits), or none to take what comes (default from the file's name or the hub)")
 	flags.StringVar(&o.Arch, "arch", "", "for a URL: `architecture`, as in imgvec model import")
+	completeArch(cmd)
 	importFlags(cmd, &o.Import, "for a URL: ")
 	return cmd
 }
