@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"gpu":                      {"internal/cuda", "internal/pool", "internal/ort", "internal/onnx", "internal/fetch", "internal/float16", "csrc"},
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
 	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
+	"quantize":                 {"preprocess", "model", "cpu", "internal/onnx", "internal/ort", "csrc"}, // it runs models with inner values as outputs
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
 	"dataset":                  {"internal/arrowstream", "internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
@@ -54,7 +55,7 @@ var mayImport = map[string][]string{
 	"similar":                  {"dataset", "csrc"},
 	"report":                   {"dataset", "similar", "preprocess", "csrc"},
 	"serve":                    {"executor", "dataset", "internal/arrowstream"},
-	"cmd/...":                  {"similar", "report", "executor", "preprocess", "dataset", "model", "serve", "store", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
+	"cmd/...":                  {"similar", "report", "executor", "quantize", "preprocess", "dataset", "model", "serve", "store", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

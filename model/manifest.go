@@ -37,6 +37,8 @@ type Manifest struct {
 	Spec      imgvec.Spec `json:"spec"`
 	Reference *Reference  `json:"reference,omitempty"`
 	Cosines   []Cosine    `json:"cosines,omitempty"`
+
+	Quantised *Quantisation `json:"quantised,omitempty"` // of a model that was made from a float one
 }
 
 // FileHash names a file and its content.

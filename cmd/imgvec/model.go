@@ -21,7 +21,7 @@ func (a *app) modelCommand() *cobra.Command {
 		Args:    noCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.modelList(), a.modelInfo(), a.modelPull(), a.modelImport(), a.modelPresets(), a.modelVerify(), a.modelRemove())
+	cmd.AddCommand(a.modelList(), a.modelInfo(), a.modelPull(), a.modelImport(), a.modelPresets(), a.modelVerify(), a.modelQuantize(), a.modelRemove())
 	return cmd
 }
 

@@ -222,7 +222,9 @@ func (e *Edit) foldBatchNorms() error {
 }
 
 // floatWeight tells whether a value is a float32 constant.
-func (e *Edit) floatWeight(name string) bool { return e.Weights[name] != nil && e.Weights[name].Elem == Float }
+func (e *Edit) floatWeight(name string) bool {
+	return e.Weights[name] != nil && e.Weights[name].Elem == Float
+}
 
 func (e *Edit) foldBatchNorm(conv, n *EditNode) error {
 	var p [4][]float32 // scale, bias, mean, variance
@@ -261,36 +263,4 @@ func (e *Edit) foldBatchNorm(conv, n *EditNode) error {
 		conv.Inputs[0], e.SetFloats(n.Outputs[0]+".weight", weight, w.Dims...), e.SetFloats(n.Outputs[0]+".bias", bias, int64(channels)),
 	}
 	return nil
-}
-
-// subsample takes the strides out of 1x1 convolutions: a max pooling of 1x1 picks the pixels before. OpenVINO
-// does the same by itself, but behind the dequantisation, and the convolution then computes in floats (seen with 2026.4.1).
-func (e *Edit) subsample() error {
-	done := map[string]string{}
-	var nodes []*EditNode
-	for _, n := range e.Nodes {
-		if strides := n.ints("strides"); e.pointwise(n) && slices.ContainsFunc(strides, func(s int64) bool { return s > 1 }) {
-			key := fmt.Sprint(n.Inputs[0], strides)
-			if done[key] == "" {
-				done[key] = fmt.Sprintf("%s.every%d", n.Inputs[0], strides[0])
-				nodes = append(nodes, newNode("MaxPool", done[key], []string{n.Inputs[0]}, Ints("kernel_shape", 1, 1), Ints("strides", strides...)))
-			}
-			n.Inputs[0] = done[key]
-			n.set(Ints("strides", 1, 1))
-		}
-		nodes = append(nodes, n)
-	}
-	e.Nodes = nodes
-	return nil
-}
-
-// pointwise tells whether a node is a 1x1 convolution without padding.
-func (e *Edit) pointwise(n *EditNode) bool {
-	if n.Op != "Conv" || n.Domain != "" || len(n.Inputs) < 2 || e.Weights[n.Inputs[1]] == nil {
-		return false
-	}
-	dims := e.Weights[n.Inputs[1]].Dims
-	padded := slices.ContainsFunc(n.ints("pads"), func(p int64) bool { return p != 0 })
-	auto := n.attr("auto_pad") != nil && len(n.ints("pads")) == 0 // SAME of a 1x1 pads nothing either, but is rare
-	return len(dims) == 4 && dims[2] == 1 && dims[3] == 1 && !padded && !auto
 }
