@@ -89,7 +89,7 @@ authors did, runs the model, and writes one row an image.`,
 	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(a.extractCommand(), a.preprocessCommand(), a.modelCommand(), a.doctorCommand(), a.benchCommand(),
-		a.similarCommand(),
+		a.similarCommand(), a.reportCommand(),
 		a.serveCommand(), a.stdioCommand(), a.setupCommand(), a.versionCommand())
 	wrapArgs(root)
 	return root
