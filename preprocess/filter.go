@@ -33,6 +33,12 @@ func box(x float64) float64 {
 
 func bilinear(x float64) float64 { return max(1-math.Abs(x), 0) }
 
+// hammingBase and hammingWave are 0.54 and 0.46 as Pillow has them: single-precision constants in a double sum.
+const (
+	hammingBase = 0x1.147ae2p-1
+	hammingWave = 0x1.d70a3ep-2
+)
+
 func hamming(x float64) float64 {
 	x = math.Abs(x)
 	switch {
@@ -42,7 +48,7 @@ func hamming(x float64) float64 {
 		return 0
 	}
 	x = float64(x * math.Pi)
-	window := 0.54 + float64(0.46*math.Cos(x))
+	window := hammingBase + float64(hammingWave*math.Cos(x))
 	return float64(math.Sin(x) / x * window)
 }
 

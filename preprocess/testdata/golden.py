@@ -35,6 +35,8 @@ def main():
     for _ in range(150):
         side = rng.choice([8, 40, 200, 400])
         jobs.append((rng.choice(list(FILTERS)), *(rng.randint(1, side) for _ in range(4))))
+    for _ in range(60):  # the filters that call sin and cos
+        jobs.append((rng.choice(["hamming", "lanczos"]), *(rng.randint(100, 300) for _ in range(2)), *(rng.randint(50, 150) for _ in range(2))))
     rows = []
     for seed, (name, w, h, out_w, out_h) in enumerate(jobs):
         out = picture(seed, w, h).resize((out_w, out_h), FILTERS[name])
