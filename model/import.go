@@ -95,7 +95,7 @@ func importFile(ctx context.Context, path, arch string, opts ImportOptions) (*Mo
 func importEntry(file, sum, arch string, f *checkpoint.File, opts ImportOptions) (Entry, error) {
 	e, known := byHash(sum)
 	if !known {
-		e = Entry{Name: importName(file), Source: filepath.Base(file), License: "not stated"}
+		e = Entry{Name: importName(file), Source: sourceName(file), License: "not stated"}
 	}
 	if arch != "" {
 		known = known && e.Arch == arch
@@ -216,6 +216,15 @@ func importName(file string) string {
 		}
 		return '-'
 	}, bare)
+}
+
+// sourceName is a file's name for people, with its folder's where that says more.
+func sourceName(file string) string {
+	base := filepath.Base(file)
+	if abs, err := filepath.Abs(file); err == nil && slices.Contains(usualNames, base) {
+		return filepath.Join(filepath.Base(filepath.Dir(abs)), base)
+	}
+	return base
 }
 
 var modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)

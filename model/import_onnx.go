@@ -32,7 +32,7 @@ func importONNX(file, sum string, opts ImportOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := Entry{Name: importName(file), Source: filepath.Base(file), License: "not stated"}
+	e := Entry{Name: importName(file), Source: sourceName(file), License: "not stated"}
 	if err := e.take(opts); err != nil {
 		return nil, err
 	}

@@ -72,6 +72,11 @@ func (a *app) pull(ctx context.Context, name string, o model.PullOptions, log fu
 // installed says so, and measures the precisions where this machine can.
 func (a *app) installed(ctx context.Context, m *model.Model) error {
 	fmt.Fprintf(a.stderr, "%s is installed in %s\n", m.Name, m.Dir)
+	arch := m.Manifest.Arch
+	if arch == "" {
+		arch = "ONNX"
+	}
+	fmt.Fprintf(a.stderr, "  %s, %s features, %s; licence: %s\n", arch, count(int64(m.Spec.Dim)), m.Spec.Preset, m.License)
 	if m.Note != "" {
 		fmt.Fprintln(a.stderr, a.paint(red, m.Note))
 	}
