@@ -210,7 +210,7 @@ test-models-fast: setup $(MODELS_ENV)/.done ## the smallest members of each fami
 $(MODELS_ENV)/.done: versions.mk
 	$(PYTHON) -m venv $(MODELS_ENV)
 	$(MODELS_ENV)/bin/python $(PIP_INSTALL) torch==$(TORCH_VERSION) torchvision==$(TORCHVISION_VERSION) timm==$(TIMM_VERSION) \
-		transformers==$(TRANSFORMERS_VERSION) open_clip_torch==$(OPEN_CLIP_VERSION) safetensors==$(SAFETENSORS_VERSION) onnx==$(ONNX_VERSION) \
+		transformers==$(TRANSFORMERS_VERSION) open_clip_torch==$(OPEN_CLIP_VERSION) efficientnet_lite_pytorch==$(EFFICIENTNET_LITE_PYTORCH_VERSION) safetensors==$(SAFETENSORS_VERSION) onnx==$(ONNX_VERSION) \
 		onnxruntime==$(ONNXRUNTIME_VERSION) pillow==$(PILLOW_VERSION) numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION)
 	@touch $@
 

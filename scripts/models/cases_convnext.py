@@ -67,8 +67,8 @@ def cases():
     for arch in ("convnext-tiny", "convnext-small", "convnext-base", "convnext-large"):
         big, tiny = arch == "convnext-large", arch == "convnext-tiny"
         yield Case(f"{arch}-torchvision", arch, lambda a=arch: torchvision.models.get_model(timm_name(a), weights=None), torchvision_outputs,
-                   fast=tiny, forms=every if tiny else ("zip",))
-        yield Case(f"{arch}-timm", arch, lambda a=arch: timm.create_model(timm_name(a)), timm_outputs, forms=("safetensors",), fast=tiny)
+                   fast=tiny, forms=("zip", "legacy") if tiny else ("zip",))
+        yield Case(f"{arch}-timm", arch, lambda a=arch: timm.create_model(timm_name(a)), timm_outputs, forms=("safetensors",))
         yield Case(f"{arch}-huggingface", arch, lambda a=arch: huggingface(a), huggingface_outputs, forms=("safetensors",), fast=tiny)
         if not big:
             yield Case(f"{arch}-timm-conv-mlp", arch, lambda a=arch: timm.create_model(timm_name(a), conv_mlp=True), timm_outputs,
@@ -84,7 +84,7 @@ def cases():
                forms=("safetensors",))
     yield Case("convnext-tiny-288", "convnext-tiny", lambda: timm.create_model("convnext_tiny"), timm_outputs, side=288, forms=("zip",))
     yield Case("convnext-of-its-own-size", "convnext", lambda: timm.create_model("convnext_tiny", depths=(1, 2, 1, 1), dims=(24, 32, 56, 64)),
-               timm_outputs, side=96, forms=every, fast=True)
+               timm_outputs, side=96, forms=every, fast="every form")
     for arch in ("convnextv2-atto", "convnextv2-nano", "convnextv2-tiny", "convnextv2-base"):
         fast = arch == "convnextv2-atto"
         yield Case(f"{arch}-timm", arch, lambda a=arch: timm.create_model(timm_name(a)), timm_outputs, forms=("safetensors",), fast=fast)

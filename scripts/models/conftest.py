@@ -1,4 +1,4 @@
-"""Collects the rows of cases_*.py; `-m fast` takes those that are marked fast, in their first form and all of the smallest."""
+"""Collects the rows of cases_*.py; `-m fast` takes those that are marked fast, in their first form or in every one."""
 import importlib
 import pathlib
 import shutil
@@ -22,12 +22,14 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "form" in metafunc.fixturenames:
-        rows = [(c, f) for c in ROWS for f in c.forms]
-        marks = [pytest.param(c, f, id=f"{c.name}-{f}", marks=[pytest.mark.fast] if c.fast else []) for c, f in rows]
-        metafunc.parametrize("reference,form", marks)
+        rows = [(c, f, c.fast is True and f == c.forms[0] or c.fast == "every form") for c in ROWS for f in c.forms]
+        metafunc.parametrize("reference,form", [row(c, f, fast=fast) for c, f, fast in rows])
     elif "reference" in metafunc.fixturenames:
-        marks = [pytest.param(c, id=c.name, marks=[pytest.mark.fast] if c.fast else []) for c in ROWS]
-        metafunc.parametrize("reference", marks)
+        metafunc.parametrize("reference", [row(c, fast=bool(c.fast)) for c in ROWS if c.detected is not None])
+
+
+def row(case, *form, fast):
+    return pytest.param(case, *form, id="-".join((case.name, *form)), marks=[pytest.mark.fast] if fast else [])
 
 
 @pytest.fixture

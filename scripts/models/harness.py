@@ -39,7 +39,7 @@ class Case:
     # outputs(module, pixels [N,3,side,side]) is (features [N,D], logits [N,C] or None for a model without a classifier)
     outputs: Callable[[torch.nn.Module, torch.Tensor], tuple]
     side: int = 224
-    fast: bool = False  # part of `make test-models-fast`
+    fast: bool | str = False  # part of `make test-models-fast`: True in the first form, "every form"
     forms: tuple = ("zip", "safetensors")  # of FORMS
     state: Callable[[torch.nn.Module], dict] = lambda module: module.state_dict()  # what the library saves
     beside: dict = dataclasses.field(default_factory=dict)  # file name -> JSON beside the checkpoint, such as config.json

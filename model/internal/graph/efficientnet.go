@@ -5,15 +5,23 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/imgvec/imgvec/internal/onnx"
 )
 
 // liteBlock is one stage of inverted residual blocks of EfficientNet-B0, which the Lite family shares.
-type liteBlock struct{ repeats, kernel, stride, expand, out int64 }
+type liteBlock struct {
+	repeats, kernel, stride, expand, out int64
+
+	stage, index int // timm's place
+}
 
 var liteBlocks = []liteBlock{
-	{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24}, {2, 5, 2, 6, 40}, {3, 3, 2, 6, 80}, {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320},
+	{repeats: 1, kernel: 3, stride: 1, expand: 1, out: 16}, {repeats: 2, kernel: 3, stride: 2, expand: 6, out: 24},
+	{repeats: 2, kernel: 5, stride: 2, expand: 6, out: 40}, {repeats: 3, kernel: 3, stride: 2, expand: 6, out: 80},
+	{repeats: 3, kernel: 5, stride: 1, expand: 6, out: 112}, {repeats: 4, kernel: 5, stride: 2, expand: 6, out: 192},
+	{repeats: 1, kernel: 3, stride: 1, expand: 6, out: 320},
 }
 
 const (
@@ -46,36 +54,46 @@ var liteFamily = family{
 
 // detectLite compares the widths of the blocks. EfficientNet proper has squeeze-and-excite, and is none.
 func detectLite(src Source) (arch string, ok bool) {
-	if !has(src, "_conv_stem.weight") || has(src, "_blocks.0._se_reduce.weight") {
-		return "", false
-	}
-	block := func(i int) string { return fmt.Sprintf("_blocks.%d._project_conv.weight", i) }
-	count := counted(src, block)
 	for arch, scale := range lites {
-		blocks := scale.blocks()
-		same := count == len(blocks)
-		for i := 0; same && i < count; i++ {
-			same = side(src, block(i), 0) == blocks[i].out
-		}
-		if same {
+		if scale.fits(newLoader(arch, src, liteNaming(scale, src))) {
 			return arch, true
 		}
 	}
 	return "", false
 }
 
+func (s liteScale) fits(l *loader) bool {
+	if !has(l.src, l.theirs("_conv_stem.weight")) || has(l.src, "_blocks.0._se_reduce.weight") || has(l.src, "blocks.0.0.se.conv_reduce.weight") {
+		return false
+	}
+	blocks := s.blocks()
+	for i, b := range blocks {
+		if side(l.src, l.theirs(fmt.Sprintf("_blocks.%d._project_conv.weight", i)), 0) != b.out {
+			return false
+		}
+	}
+	count := counted(l.src, func(i int) string { return fmt.Sprintf("_blocks.%d._project_conv.weight", i) })
+	last := blocks[len(blocks)-1]
+	return count <= len(blocks) && !has(l.src, fmt.Sprintf("blocks.%d.%d.conv_pwl.weight", last.stage, last.index+1))
+}
+
 // EfficientNetLite builds arch ("efficientnet-lite0" to "efficientnet-lite4": no squeeze-and-excite, ReLU6) from a
-// checkpoint with the names of efficientnet_lite_pytorch. Its features are the global average of the last
-// convolution's activation. TensorFlow's padding depends on the size of the pictures, so that size is the member's (or 0).
+// checkpoint with the names of efficientnet_lite_pytorch or timm (tf_efficientnet_lite0 to 4). Its features are the
+// global average of the last convolution's activation. size 0 is the member's own. timm pads by the size of the pictures,
+// so it takes others; efficientnet_lite_pytorch has the padding of the member's size built in.
 func EfficientNetLite(arch string, size int, src Source) (*onnx.Builder, error) {
 	scale, ok := lites[arch]
 	if !ok {
 		return nil, fmt.Errorf("architecture %q is no EfficientNet-Lite that the project knows", arch)
 	}
+	names := liteNaming(scale, src)
 	if size != 0 && size != int(scale.size) {
-		return nil, fmt.Errorf("%s takes pictures of %d pixels, not %d", arch, scale.size, size)
+		if names == nil {
+			return nil, fmt.Errorf("%s takes pictures of %d pixels, not %d", arch, scale.size, size)
+		}
+		scale.size = int64(size)
 	}
-	n := &network{Builder: onnx.NewBuilder(arch, arch+", batch norm folded"), loader: newLoader(arch, src, nil)}
+	n := &network{Builder: onnx.NewBuilder(arch, arch+", batch norm folded"), loader: newLoader(arch, src, names)}
 	n.Input(Input, onnx.Batched(3, scale.size, scale.size))
 	n.zero, n.six = n.Weights("relu6.min", []float32{0}), n.Weights("relu6.max", []float32{6})
 	at := scale.size
@@ -103,6 +121,7 @@ func (s liteScale) blocks() []liteBlock {
 		stage.out = s.channels(stage.out)
 		for r := range repeats {
 			b := stage
+			b.stage, b.index = i, int(r)
 			if r > 0 {
 				b.stride = 1
 			}
@@ -151,4 +170,27 @@ func (n *network) sameConv(x, name, key string, bn norm, c conv, size *int64) st
 	c.before, c.after = total/2, total-total/2
 	*size = out
 	return n.conv(x, name, key, bn, c)
+}
+
+// liteNaming finds out whose names a checkpoint has: efficientnet_lite_pytorch's, which are the builder's, or timm's.
+func liteNaming(scale liteScale, src Source) naming {
+	if !has(src, "conv_stem.weight") {
+		return nil
+	}
+	blocks := scale.blocks()
+	return func(own string) string { return timmLite(blocks, own) }
+}
+
+// timmLite is the name in timm/models/efficientnet.py of a tensor of efficientnet_lite_pytorch's.
+func timmLite(blocks []liteBlock, own string) string {
+	var number int
+	if n, _ := fmt.Sscanf(own, "_blocks.%d.", &number); n != 1 || number >= len(blocks) {
+		return strings.NewReplacer("_bn1.", "bn2.", "_bn0.", "bn1.", "_fc.", "classifier.", "_conv", "conv").Replace(own)
+	}
+	layer := strings.TrimPrefix(own, fmt.Sprintf("_blocks.%d.", number))
+	names := strings.NewReplacer("_expand_conv", "conv_pw", "_bn0", "bn1", "_depthwise_conv", "conv_dw", "_bn1", "bn2", "_project_conv", "conv_pwl", "_bn2", "bn3")
+	if blocks[number].expand == 1 { // a depthwise-separable block, without the first convolution
+		names = strings.NewReplacer("_depthwise_conv", "conv_dw", "_bn1", "bn1", "_project_conv", "conv_pw", "_bn2", "bn2")
+	}
+	return fmt.Sprintf("blocks.%d.%d.%s", blocks[number].stage, blocks[number].index, names.Replace(layer))
 }
