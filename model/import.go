@@ -153,6 +153,9 @@ func byHash(sum string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// notTheRegistrys begins the Source of a model that has the name of one of the registry and is another.
+const notTheRegistrys = "NOT the registry's"
+
 // claimName keeps a registry's name from standing for another model: other weights, another preset.
 func (e *Entry) claimName(asked bool) error {
 	for _, theirs := range known {
@@ -164,7 +167,7 @@ func (e *Entry) claimName(asked bool) error {
 			return fmt.Errorf("it would be installed as %q, which is the name of a model of the registry that has other weights or another preset: "+
 				"name it yourself (--name)", e.Name)
 		}
-		e.Source = fmt.Sprintf("NOT the registry's %s: %s", theirs.Name, e.Source)
+		e.Source = fmt.Sprintf("%s %s: %s", notTheRegistrys, theirs.Name, e.Source)
 	}
 	return nil
 }

@@ -83,19 +83,11 @@ func (l *Listing) look(opts OpenOptions) {
 	l.DiskBytes = sizeOf(l.Dir)
 	for _, file := range append([]FileHash{manifest.Model}, manifest.Files...) {
 		if info, err := os.Stat(filepath.Join(l.Dir, file.File)); err != nil || info.Size() == 0 {
-			l.Damaged = filepath.Join(l.Dir, file.File) + " is missing or empty; " + again(l.Name)
+			l.Damaged = filepath.Join(l.Dir, file.File) + " is missing or empty; " + manifest.again()
 			return
 		}
 	}
 	l.Installed = true
-}
-
-// again is the remedy for a damaged model folder.
-func again(name string) string {
-	if isKnown(name) {
-		return "install it again with: imgvec model pull " + name
-	}
-	return "install it again with: imgvec model import"
 }
 
 // sizeOf is the size of all files in a folder, in bytes.

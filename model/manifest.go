@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/imgvec/imgvec"
 )
@@ -115,6 +116,20 @@ func unreadable(dir string, cause error) error {
 		remedy = "imgvec model pull " + name
 	}
 	return fmt.Errorf("%s can't be used: %w; install it again with: %s", filepath.Join(dir, ManifestFile), cause, remedy)
+}
+
+// again is the remedy for a model whose files are damaged: the command that installed it.
+func (m *Manifest) again() string {
+	command := "imgvec model import " + m.Weights.File
+	switch {
+	case isKnown(m.Name) && !strings.HasPrefix(m.Source, notTheRegistrys):
+		command = "imgvec model pull " + m.Name
+	case IsAddress(m.Source):
+		command = fmt.Sprintf("imgvec model pull %s --sha256 %s --name %s", m.Source, m.Weights.SHA256, m.Name)
+	case m.Weights.File != "":
+		command += " --name " + m.Name
+	}
+	return "install it again with: " + strings.TrimSpace(command)
 }
 
 // write replaces the folder's manifest; the caller holds the folder.

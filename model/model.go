@@ -122,8 +122,8 @@ func openFolder(dir string, opts OpenOptions) (*Model, error) {
 		return nil, err
 	}
 	if manifest.Model.SHA256 != "" && sum != manifest.Model.SHA256 {
-		return nil, fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; install it again with: imgvec model pull %s",
-			path, sum, ManifestFile, manifest.Model.SHA256, manifest.Name)
+		return nil, fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; %s",
+			path, sum, ManifestFile, manifest.Model.SHA256, manifest.again())
 	}
 	if err := checkFiles(dir, manifest); err != nil {
 		return nil, err
@@ -141,8 +141,8 @@ func checkFiles(dir string, manifest Manifest) error {
 			return err
 		}
 		if sum != f.SHA256 {
-			return fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; install it again with: imgvec model import",
-				filepath.Join(dir, f.File), sum, ManifestFile, f.SHA256)
+			return fmt.Errorf("%s is damaged or was changed: its SHA-256 is %.12s…, %s says %.12s…; %s",
+				filepath.Join(dir, f.File), sum, ManifestFile, f.SHA256, manifest.again())
 		}
 	}
 	return nil

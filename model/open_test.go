@@ -150,7 +150,7 @@ func TestDamagedModelIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(m.Name, OpenOptions{Home: home})
-	errorWith(t, err, "damaged", "imgvec model pull "+m.Name)
+	errorWith(t, err, "damaged", "install it again with: imgvec model import")
 }
 
 func TestManifestsThatLie(t *testing.T) {

@@ -64,3 +64,17 @@ func TestPullOfAnUnknownNameSpeaksOfTheRegistry(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheRemedyForDamageIsTheCommandThatInstalledIt(t *testing.T) {
+	sum := strings.Repeat("0", 64)
+	for want, m := range map[string]Manifest{
+		"imgvec model pull " + Default:                                              {Name: Default, Source: "Python package"},
+		"imgvec model pull hf://a/b/f.safetensors --sha256 " + sum + " --name mine": {Name: "mine", Source: "hf://a/b/f.safetensors", Weights: FileHash{"f.safetensors", sum}},
+		"imgvec model import their.pth --name resnet50":                             {Name: "resnet50", Source: notTheRegistrys + " resnet50: their.pth", Weights: FileHash{"their.pth", sum}},
+		"imgvec model import":                                                       {Name: "x", Source: "RANDOM"},
+	} {
+		if got := m.again(); got != "install it again with: "+want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}
