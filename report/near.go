@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/imgvec/imgvec/csrc"
 	"github.com/imgvec/imgvec/dataset"
@@ -19,7 +20,8 @@ import (
 // 2. Each vector belongs to the pivot that it is nearest to. Two vectors within distance r of each other differ by at
 // most r in their distance to any pivot, so a vector is compared with a pivot's own only if it is no more than r
 // farther away from it than they are.
-// 3. What is left is compared by projections (see projection), whose product is at least the vectors' cosine.
+// 3. What is left is compared by short projections (see projection), what is left of that by long ones: their products
+// are at least the vectors' cosine.
 //
 // Only pairs that pass are computed in full.
 
@@ -41,7 +43,7 @@ func (b *builder) duplicates(ctx context.Context) error {
 	f := newFinder(b.proj, b.level, b.opts.Near, b.rnd.Perm)
 	b.page.Near.Of, b.page.Near.All = int64(len(f.members)), len(f.members) == len(b.proj.rows)
 	candidates := f.candidates(ctx)
-	b.page.Near.Cut = len(candidates) >= maxPairs
+	b.page.Near.Cut = f.cut.Load()
 	if err := b.verify(ctx, f, candidates); err != nil {
 		return err
 	}
@@ -64,9 +66,10 @@ type finder struct {
 	p       *projection
 	level   csrc.Level
 	near    float64
-	members []int32 // vectors that take part, rising
-	single  []int32 // of them, one of each that are the same
-	parent  []int32 // of every vector: union-find
+	members []int32     // vectors that take part, rising
+	single  []int32     // of them, one of each that are the same
+	parent  []int32     // of every vector: union-find
+	cut     atomic.Bool // there were more candidates than maxPairs
 }
 
 func newFinder(p *projection, level csrc.Level, near float64, perm func(int) []int) *finder {
@@ -107,37 +110,30 @@ func (f *finder) join(i, j int32) {
 	f.parent[max(i, j)] = min(i, j)
 }
 
-// cell is the vectors of one pivot, in the order of their numbers.
+// cell is the vectors of one pivot.
 type cell struct {
 	members []int32
-	short   []float32
 	radius  float64 // of the farthest from the pivot
 }
 
-// candidates are the pairs that the projections leave.
-func (f *finder) candidates(ctx context.Context) []pair {
-	n, w := len(f.single), f.p.width
-	step := max(1, int(math.Sqrt(float64(n))/1.5))
-	var pivots []float32
-	for i := step / 2; i < n; i += step * 2 {
-		pivots = append(pivots, f.row(f.single[i])...)
+// cells gives each vector to the nearest of some pivots; distance is that of each vector to each pivot.
+func (f *finder) cells() (cells []cell, home []int32, distance []float32) {
+	n, w := len(f.single), f.p.short.width
+	step := max(1, int(math.Sqrt(float64(n))*4/3))
+	var chosen []int32
+	for i := 0; i < n; i += step {
+		chosen = append(chosen, f.single[i])
 	}
-	if len(pivots) == 0 && n > 0 {
-		pivots = f.row(f.single[0])
-	}
-	count := len(pivots) / w
-	distance := make([]float32, n*count)
-	cells := make([]cell, count)
-	home := make([]int32, n)
+	pivots, count := f.p.short.gather(nil, chosen), len(chosen)
+	distance, cells, home = make([]float32, n*count), make([]cell, count), make([]int32, n)
 	parallel(n, 256, func(from, to int) {
 		products := make([]float32, (to-from)*count)
-		block := f.gather(f.single[from:to])
-		csrc.Dot(f.level, products, pivots, block, w)
+		csrc.Dot(f.level, products, pivots, f.p.short.gather(nil, f.single[from:to]), w)
 		for i := range to - from {
 			for c := range count {
-				d := math.Sqrt(max(0, 2-2*float64(products[i*count+c])))
-				distance[(from+i)*count+c] = float32(d)
-				if float32(d) < distance[(from+i)*count+int(home[from+i])] {
+				d := float32(math.Sqrt(max(0, 2-2*float64(products[i*count+c]))))
+				distance[(from+i)*count+c] = d
+				if d < distance[(from+i)*count+int(home[from+i])] {
 					home[from+i] = int32(c)
 				}
 			}
@@ -147,61 +143,75 @@ func (f *finder) candidates(ctx context.Context) []pair {
 		cells[c].members = append(cells[c].members, f.single[i])
 		cells[c].radius = max(cells[c].radius, float64(distance[i*count+int(c)]))
 	}
+	return cells, home, distance
+}
+
+// candidates are the pairs that the projections leave.
+func (f *finder) candidates(ctx context.Context) []pair {
+	cells, home, distance := f.cells()
 	var mu sync.Mutex
 	var out []pair
 	reach := math.Sqrt(max(0, 2-2*f.near)) + math.Sqrt(slack)
-	parallel(count, 1, func(c, _ int) {
-		if ctx.Err() != nil {
+	parallel(len(cells), 1, func(c, _ int) {
+		if ctx.Err() != nil || f.cut.Load() {
 			return
 		}
 		var others []int32
-		for i := range n {
-			if int(home[i]) >= c && float64(distance[i*count+c]) <= cells[c].radius+reach {
+		for i, at := range home {
+			if int(at) > c && float64(distance[i*len(cells)+c]) <= cells[c].radius+reach {
 				others = append(others, f.single[i])
 			}
 		}
-		found := f.compare(cells[c].members, others)
+		found := append(f.compare(cells[c].members, cells[c].members, true), f.compare(cells[c].members, others, false)...)
 		mu.Lock()
-		out = append(out, found[:min(len(found), maxPairs-len(out))]...)
-		mu.Unlock()
+		defer mu.Unlock()
+		if len(out)+len(found) > maxPairs {
+			f.cut.Store(true)
+			return
+		}
+		out = append(out, found...)
 	})
 	slices.SortFunc(out, func(x, y pair) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) })
-	return slices.Compact(out)
-}
-
-func (f *finder) row(i int32) []float32 { return f.p.short[int(i)*f.p.width : (int(i)+1)*f.p.width] }
-
-func (f *finder) gather(members []int32) []float32 {
-	out := make([]float32, 0, len(members)*f.p.width)
-	for _, i := range members {
-		out = append(out, f.row(i)...)
-	}
 	return out
 }
 
-// compare gives the pairs of a cell's own and others that the projections leave.
-func (f *finder) compare(own, others []int32) (out []pair) {
-	w, least := f.p.width, float32(f.near-slack)
+// compare gives the pairs of some and others that the projections leave; where the two are the same, each once.
+func (f *finder) compare(some, others []int32, same bool) (out []pair) {
 	const rows, queries = 512, 64
+	least := float32(f.near - slack)
 	products := make([]float32, rows*queries)
-	for from := 0; from < len(others); from += rows {
+	var mine, theirs, passed []float32
+	var who []int32
+	for from := 0; from < len(others) && len(out) <= maxPairs; from += rows {
 		block := others[from:min(from+rows, len(others))]
-		theirs := f.gather(block)
-		for start := 0; start < len(own); start += queries {
-			mine := own[start:min(start+queries, len(own))]
-			p := products[:len(mine)*len(block)]
-			csrc.Dot(f.level, p, theirs, f.gather(mine), w)
-			for i, v := range p {
-				if v < least {
+		theirs = f.p.short.gather(theirs[:0], block)
+		for start := 0; start < len(some); start += queries {
+			group := some[start:min(start+queries, len(some))]
+			if same && group[0] >= block[len(block)-1] {
+				continue
+			}
+			mine = f.p.short.gather(mine[:0], group)
+			p := products[:len(group)*len(block)]
+			csrc.Dot(f.level, p, theirs, mine, f.p.short.width)
+			for i, a := range group {
+				who = who[:0]
+				for j, v := range p[i*len(block) : (i+1)*len(block)] {
+					if v >= least && (!same || block[j] > a) {
+						who = append(who, block[j])
+					}
+				}
+				if len(who) == 0 {
 					continue
 				}
-				if a, b := mine[i/len(block)], block[i%len(block)]; a != b {
-					out = append(out, pair{min(a, b), max(a, b)})
+				passed = f.p.long.gather(passed[:0], who)
+				again := make([]float32, len(who))
+				csrc.Dot(f.level, again, passed, f.p.long.row(a), f.p.long.width)
+				for j, v := range again {
+					if v >= least {
+						out = append(out, pair{min(a, who[j]), max(a, who[j])})
+					}
 				}
 			}
-		}
-		if len(out) > maxPairs {
-			return out
 		}
 	}
 	return out

@@ -83,27 +83,28 @@ func parallel(n, size int, do func(from, to int)) {
 	wg.Wait()
 }
 
-// basis is some orthonormal directions: the principal components, the strongest first, and the mean's.
+// basis is some orthonormal directions: principal components, the strongest first, and the mean's.
 type basis struct {
 	dim, n   int
 	vectors  []float32 // [n, dim]
-	variance []float64 // along each
+	variance []float64 // along the first of them
 	total    float64   // of all directions
 	of       int64     // vectors that it was found from
 }
 
-// components is how many principal components are found; iterations of how many steps. Two are drawn; the others only
-// have to be good enough to rule out pairs, and any orthonormal vectors do that without losing one.
+// Principal components: strong ones that are found well, and more of them, found roughly, whose only use is to rule out
+// pairs (near.go). Any orthonormal vectors do that without losing one.
 const (
-	components = 62
-	iterations = 60
+	strong, all                 = 62, 254
+	strongSteps, allSteps, core = 60, 4, 16
 )
 
 // basis finds the covariance's strongest directions by subspace iteration: a block of vectors is multiplied by the matrix
-// and made orthonormal again, over and over.
+// and made orthonormal again, over and over. The mean's direction, which is what all vectors have in common and no
+// component, comes after the strong ones.
 func (c *covariance) basis(level csrc.Level) *basis {
 	matrix, mean, total := c.matrix()
-	b := &basis{dim: c.dim, n: min(components, c.dim), total: total, of: c.n}
+	b := &basis{dim: c.dim, n: min(all, c.dim), total: total, of: c.n}
 	block := make([]float64, b.n*c.dim)
 	x := uint64(88172645463325252)
 	for i := range block { // any start will do that is always the same
@@ -113,24 +114,20 @@ func (c *covariance) basis(level csrc.Level) *basis {
 		block[i] = float64(x>>11)/(1<<53) - 0.5
 	}
 	orthonormal(block, c.dim)
-	narrow, product := make([]float32, len(block)), make([]float32, len(block))
-	for range iterations {
-		multiply(level, product, matrix, narrow, block, c.dim)
-		for i, p := range product {
-			block[i] = float64(p)
-		}
-		orthonormal(block, c.dim)
-	}
-	multiply(level, product, matrix, narrow, block, c.dim)
-	b.variance = make([]float64, b.n)
-	for i := range b.n {
+	iterate(level, matrix, block, c.dim, allSteps)
+	first := block[:min(core, b.n)*c.dim]
+	product := iterate(level, matrix, first, c.dim, strongSteps)
+	orthonormal(block, c.dim) // the others make room for what the first have become
+	b.variance = make([]float64, len(first)/c.dim)
+	for i := range b.variance {
 		for j := range c.dim {
-			b.variance[i] += block[i*c.dim+j] * float64(product[i*c.dim+j])
+			b.variance[i] += first[i*c.dim+j] * float64(product[i*c.dim+j])
 		}
 	}
-	b.orient(block)
-	if b.n < c.dim { // the mean is what all vectors have in common, and no component
-		block = append(block, mean...)
+	b.orient(first)
+	if b.n < c.dim {
+		at := min(strong, b.n) * c.dim
+		block = slices.Insert(block, at, mean...)
 		orthonormal(block, c.dim)
 		b.n++
 	}
@@ -139,6 +136,20 @@ func (c *covariance) basis(level csrc.Level) *basis {
 		b.vectors[i] = float32(v)
 	}
 	return b
+}
+
+// iterate takes some steps, and returns the matrix' products with what has become of the block.
+func iterate(level csrc.Level, matrix []float32, block []float64, dim, steps int) []float32 {
+	narrow, product := make([]float32, len(block)), make([]float32, len(block))
+	for range steps {
+		multiply(level, product, matrix, narrow, block, dim)
+		for i, p := range product {
+			block[i] = float64(p)
+		}
+		orthonormal(block, dim)
+	}
+	multiply(level, product, matrix, narrow, block, dim)
+	return product
 }
 
 // matrix is the covariance proper, the mean and the sum of all variances.
@@ -164,9 +175,9 @@ func multiply(level csrc.Level, product, matrix, narrow []float32, block []float
 	})
 }
 
-// orient turns each component so that its largest part is positive, and orders them by their variance.
+// orient turns each of the first components so that its largest part is positive, and orders them by their variance.
 func (b *basis) orient(block []float64) {
-	order := make([]int, b.n)
+	order := make([]int, len(b.variance))
 	for i := range order {
 		order[i] = i
 	}

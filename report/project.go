@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"math"
@@ -13,31 +14,57 @@ import (
 )
 
 // projection is the usable vectors, at length 1, seen from fewer directions: their parts along a basis, and the length of
-// what the basis does not reach. Each is itself of length 1, and the product of two is never less than that of the
-// vectors they stand for: the parts along the basis are the same, and the rest of the two can at most point the same way.
+// what that does not reach. Each is itself of length 1, and the product of two is never less than that of the vectors
+// they stand for: the parts along the basis are the same, and the rest of the two can at most point the same way. There
+// are two: a short one that is cheap to compare, and a long one that rules out more.
 type projection struct {
+	rows        []int64 // numbers of the rows, rising
+	short, long side
+	hash        []uint64 // of the whole vectors; the same for the same bits
+}
+
+// side is the vectors seen from some directions.
+type side struct {
 	width int
-	rows  []int64   // numbers of the rows, rising
-	short []float32 // [len(rows), width]
-	hash  []uint64  // of the whole vectors; the same for the same bits
+	parts []float32 // [rows, width]
+}
+
+// shortParts is how many parts a short projection has, with the length of the rest.
+const shortParts = 64
+
+func newSide(directions int) side { return side{width: (directions + 1 + 15) / 16 * 16} }
+
+func (s *side) row(i int32) []float32 { return s.parts[int(i)*s.width : (int(i)+1)*s.width] }
+
+func (s *side) gather(dst []float32, members []int32) []float32 {
+	for _, i := range members {
+		dst = append(dst, s.row(i)...)
+	}
+	return dst
+}
+
+// add appends a vector by its parts, and the length of the rest.
+func (s *side) add(parts []float32) {
+	rest := 1.0
+	for _, x := range parts {
+		rest -= float64(x) * float64(x)
+	}
+	s.parts = append(append(s.parts, parts...), float32(math.Sqrt(max(rest, 0))))
+	for len(s.parts)%s.width != 0 {
+		s.parts = append(s.parts, 0)
+	}
 }
 
 // hashSeed differs from run to run; only whether two hashes are the same counts. That two of 200,000 vectors have the same
 // 64 bits by chance happens once in a billion outputs.
 var hashSeed = maphash.MakeSeed()
 
-func project(ctx context.Context, v *dataset.Vectors, b *basis, s *scan, level csrc.Level) (*projection, error) {
-	p := &projection{width: (b.n + 1 + 15) / 16 * 16, rows: make([]int64, 0, s.usable())}
-	type piece struct {
-		first int64
-		rows  []int64
-		short []float32
-		hash  []uint64
-	}
+func project(ctx context.Context, v *dataset.Vectors, b *basis, level csrc.Level) (*projection, error) {
 	var mu sync.Mutex
-	var pieces []piece
+	var pieces []*projection
+	few := min(b.n, shortParts-1)
 	err := v.Each(ctx, dataset.Columns{Features: true}, runtime.GOMAXPROCS(0), func(_ int, batch *dataset.Batch) error {
-		one := piece{first: batch.Row}
+		one := &projection{short: newSide(few), long: newSide(b.n)}
 		parts := make([]float32, b.n)
 		for i, at := range batch.Index {
 			vector := batch.Vector(i)
@@ -46,33 +73,27 @@ func project(ctx context.Context, v *dataset.Vectors, b *basis, s *scan, level c
 			}
 			csrc.Dot(level, parts, b.vectors, vector, b.dim)
 			one.rows = append(one.rows, batch.Row+int64(at))
-			one.short = append(one.short, shorten(parts, p.width)...)
+			one.short.add(parts[:few])
+			one.long.add(parts)
 			one.hash = append(one.hash, hashOf(vector))
 		}
 		mu.Lock()
-		pieces = append(pieces, one)
-		mu.Unlock()
+		defer mu.Unlock()
+		if len(one.rows) > 0 {
+			pieces = append(pieces, one)
+		}
 		return nil
 	})
-	slices.SortFunc(pieces, func(x, y piece) int { return int(x.first - y.first) })
-	for _, one := range pieces {
+	slices.SortFunc(pieces, func(x, y *projection) int { return cmp.Compare(x.rows[0], y.rows[0]) })
+	p := &projection{short: newSide(few), long: newSide(b.n)}
+	for i, one := range pieces {
 		p.rows = append(p.rows, one.rows...)
-		p.short = append(p.short, one.short...)
+		p.short.parts = append(p.short.parts, one.short.parts...)
+		p.long.parts = append(p.long.parts, one.long.parts...)
 		p.hash = append(p.hash, one.hash...)
+		pieces[i] = nil
 	}
 	return p, err
-}
-
-// shorten adds the length of the rest to a vector's parts.
-func shorten(parts []float32, width int) []float32 {
-	out := make([]float32, width)
-	rest := 1.0
-	for i, x := range parts {
-		out[i] = x
-		rest -= float64(x) * float64(x)
-	}
-	out[len(parts)] = float32(math.Sqrt(max(rest, 0)))
-	return out
 }
 
 func hashOf(v []float32) uint64 {
@@ -89,9 +110,5 @@ func hashOf(v []float32) uint64 {
 
 // point is vector i's place along the two strongest directions.
 func (p *projection) point(i int) (x, y float64) {
-	x = float64(p.short[i*p.width])
-	if p.width > 1 {
-		y = float64(p.short[i*p.width+1])
-	}
-	return x, y
+	return float64(p.short.parts[i*p.short.width]), float64(p.short.parts[i*p.short.width+1])
 }

@@ -68,12 +68,10 @@ type builder struct {
 
 // Build reads an output, several times, and makes its page.
 func Build(ctx context.Context, v *dataset.Vectors, opts Options) (*Page, error) {
-	level, err := csrc.Choose()
+	b, err := newBuilder(v, opts)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{v: v, opts: opts.withDefaults(v), level: level, rnd: rand.New(rand.NewPCG(seed, seed))}
-	b.page = &Page{Title: display(b.opts.Title), meta: v.Meta()}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -90,6 +88,17 @@ func Build(ctx context.Context, v *dataset.Vectors, opts Options) (*Page, error)
 	return b.page, nil
 }
 
+func newBuilder(v *dataset.Vectors, opts Options) (*builder, error) {
+	level, err := csrc.Choose()
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults(v)
+	return &builder{
+		v: v, opts: opts, level: level, rnd: rand.New(rand.NewPCG(seed, seed)), page: &Page{Title: display(opts.Title), meta: v.Meta()},
+	}, nil
+}
+
 // read goes over the output once for what is counted, and once for the projection of its vectors.
 func (b *builder) read(ctx context.Context) (err error) {
 	if b.scan, err = scanAll(ctx, b.v, b.level); err != nil {
@@ -99,7 +108,7 @@ func (b *builder) read(ctx context.Context) (err error) {
 		return nil
 	}
 	b.basis = b.scan.cov.basis(b.level)
-	b.proj, err = project(ctx, b.v, b.basis, b.scan, b.level)
+	b.proj, err = project(ctx, b.v, b.basis, b.level)
 	return err
 }
 
