@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ const (
 	// maxArrowMetadata bounds what describes a message; thousands of columns take less than a megabyte.
 	maxArrowMetadata = 64 << 20
 	// maxArrowBody bounds a record batch, packed and unpacked. Arrow's readers need the whole of one in memory.
-	maxArrowBody = 4 << 30
+	maxArrowBody, smallBody = 4 << 30, 64 << 20
 	// maxArrowFields and maxArrowDepth bound a schema.
 	maxArrowFields, maxArrowDepth = 100_000, 64
 	// firstBody is how much memory a body gets before any of it was read: its length alone is only a claim.
@@ -105,10 +106,12 @@ func parseArrowHead(meta []byte) (*arrowHead, error) {
 	if h.body < 0 || h.body > maxArrowBody {
 		return nil, fmt.Errorf("a record batch of %d bytes is over the limit of %d: write smaller ones", h.body, int64(maxArrowBody))
 	}
+	root.vector(4, 4) // what the message says beside
 	header, _ := root.table(2)
 	switch h.kind {
 	case arrowSchema:
 		fields := maxArrowFields
+		header.vector(2, 4)
 		return h, checkFields(header, 1, maxArrowDepth, &fields)
 	case arrowBatch:
 		if h.rows = header.int64(0); h.rows < 0 {
@@ -120,14 +123,15 @@ func parseArrowHead(meta []byte) (*arrowHead, error) {
 
 // checkFields bounds the fields of a schema: their description can lead to itself again.
 func checkFields(t flatTable, vector, depth int, left *int) error {
-	at, n := t.vector(vector)
+	at, n := t.vector(vector, 4)
 	for i := range n {
 		if *left--; *left < 0 || depth == 0 {
 			return fmt.Errorf("it is damaged: its schema has over %d fields, or is nested deeper than %d", maxArrowFields, maxArrowDepth)
 		}
 		place := at + flatbuffers.UOffsetT(4*i)
 		field := flatTable{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(place)}}
-		const children = 5
+		const children, custom = 5, 6
+		field.vector(custom, 4)
 		if err := checkFields(field, children, depth-1, left); err != nil {
 			return err
 		}
@@ -185,7 +189,10 @@ func (h *arrowHead) checkBuffers(body []byte) (err error) {
 		return nil
 	}
 	_, packed := batch.table(3)
-	at, n := batch.vector(2)
+	batch.vector(1, 16)
+	batch.vector(4, 8)
+	at, n := batch.vector(2, 16)
+	most := min(maxArrowBody, smallBody+1000*int64(len(body))) // a small body's claims stay small
 	unpacked := int64(0)
 	for i := range n {
 		place := at + flatbuffers.UOffsetT(16*i)
@@ -200,8 +207,8 @@ func (h *arrowHead) checkBuffers(body []byte) (err error) {
 			return errors.New("it is damaged: a packed column has no length")
 		}
 		length := int64(binary.LittleEndian.Uint64(body[from:]))
-		if unpacked += max(length, 0); length < -1 || length > maxArrowBody || unpacked > maxArrowBody {
-			return fmt.Errorf("a record batch unpacks to over %d bytes: write smaller ones", int64(maxArrowBody))
+		if unpacked += max(length, 0); length < -1 || length > most || unpacked > most {
+			return fmt.Errorf("a record batch of %d bytes unpacks to over %d: it is damaged, or too large", len(body), most)
 		}
 	}
 	return nil
@@ -262,12 +269,28 @@ func (t *flatTable) table(id int) (flatTable, bool) {
 	return flatTable{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(at)}}, true
 }
 
-// vector is where a vector's elements begin, and how many it says that it has.
-func (t *flatTable) vector(id int) (at flatbuffers.UOffsetT, n int) {
+// vector is where a vector's elements of so many bytes begin, and how many it has, which are all in the table.
+func (t *flatTable) vector(id int, size int64) (at flatbuffers.UOffsetT, n int) {
 	at, ok := t.field(id)
 	if !ok {
 		return 0, 0
 	}
 	at = t.Indirect(at)
-	return at + flatbuffers.SizeUOffsetT, int(t.GetUOffsetT(at))
+	n = int(t.GetUOffsetT(at))
+	at += flatbuffers.SizeUOffsetT
+	if int64(n)*size > int64(len(t.Bytes))-int64(at) {
+		panic("a list is longer than what holds it")
+	}
+	return at, n
+}
+
+// checkStoredSchema looks at the Arrow schema that a Parquet file carries, before Arrow's reader does.
+func checkStoredSchema(message []byte) (err error) {
+	defer barrier(&err)
+	if bytes.HasPrefix(message, []byte{0xff, 0xff, 0xff, 0xff}) {
+		message = message[4:]
+	}
+	n := binary.LittleEndian.Uint32(message)
+	_, err = parseArrowHead(message[4 : 4+int64(n)])
+	return err
 }

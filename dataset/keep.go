@@ -107,6 +107,9 @@ func (k *keeping) members(file string) error {
 func (k *keeping) field(file string, f arrow.Field) error {
 	i := slices.IndexFunc(k.fields, func(have arrow.Field) bool { return have.Name == f.Name })
 	if i < 0 {
+		if width := widest(f.Type); width > maxKeptWidth {
+			return usagef("imgvec: column %q of %s can't be kept: each of its values takes %d bytes, also where it is null", f.Name, file, width)
+		}
 		k.fields = append(k.fields, arrow.Field{Name: f.Name, Type: f.Type, Nullable: true, Metadata: keptMetadata(f.Metadata)})
 		k.from = append(k.from, file)
 		return nil
@@ -143,4 +146,24 @@ func (k *keeping) finish() (*Kept, error) {
 		kept.fields = append(kept.fields, k.fields[i])
 	}
 	return kept, nil
+}
+
+// maxKeptWidth bounds values of fixed size, which take their place also where they are null.
+const maxKeptWidth = 1 << 20
+
+// widest is the number of bytes that a value takes whatever it is.
+func widest(t arrow.DataType) int64 {
+	switch t := storage(t).(type) {
+	case *arrow.FixedSizeBinaryType:
+		return int64(t.ByteWidth)
+	case *arrow.FixedSizeListType:
+		return int64(t.Len()) * max(1, widest(t.Elem()))
+	case *arrow.StructType:
+		total := int64(0)
+		for _, f := range t.Fields() {
+			total += widest(f.Type)
+		}
+		return total
+	}
+	return 8
 }

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ const (
 	maxPartRows = 4096
 	// maxPage bounds a page, which is decoded as a whole. Writers put a thousand rows into one whatever their size, so
 	// pages of images are large.
-	maxPage = 1 << 30
+	maxPage, smallPage = 1 << 30, 16 << 20
 	// maxLost bounds the failed rows that a damaged row group gets: its number of rows is only a claim.
 	maxLost = 1 << 24
 	// remoteBuffer is how much is asked of a store at once.
@@ -58,8 +59,13 @@ func (r *parquetIn) open(remote bool) (err error) {
 		props.BufferSize = remoteBuffer
 	}
 	props.PageStreamingEnabled = true
-	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = maxPage, maxPage
+	// A page is in the file, and what it unpacks to has some proportion to it: a small file's claims stay small.
+	props.MaxCompressedPageSize = min(maxPage, max(r.file.Size(), 1))
+	props.MaxUncompressedPageSize = min(maxPage, smallPage+1000*r.file.Size())
 	if r.pq, err = pqfile.NewParquetReader(io.NewSectionReader(r.file, 0, r.file.Size()), pqfile.WithReadProps(props)); err != nil {
+		return err
+	}
+	if err = r.checkSchema(); err != nil {
 		return err
 	}
 	if r.arrow, err = pqarrow.NewFileReader(r.pq, pqarrow.ArrowReadProperties{BatchSize: 1}, mem); err != nil {
@@ -67,6 +73,22 @@ func (r *parquetIn) open(remote bool) (err error) {
 	}
 	r.fields, err = r.arrow.Schema()
 	return err
+}
+
+// checkSchema looks at the Arrow schema that writers put beside Parquet's own.
+func (r *parquetIn) checkSchema() error {
+	stored := r.pq.MetaData().KeyValueMetadata().FindValue("ARROW:schema")
+	if stored == nil {
+		return nil
+	}
+	message, err := base64.StdEncoding.DecodeString(*stored)
+	if err == nil {
+		err = checkStoredSchema(message)
+	}
+	if err != nil {
+		return fmt.Errorf("the Arrow schema in it is damaged: %w", err)
+	}
+	return nil
 }
 
 func (r *parquetIn) schema() *arrow.Schema { return r.fields }
