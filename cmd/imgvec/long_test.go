@@ -127,10 +127,11 @@ func TestInterruptedAndResumed(t *testing.T) {
 			must(t, err)
 			again := append(args, "-o", kind.out, "--resume")
 			kinds := []syscall.Signal{syscall.SIGKILL}
+			left := stops
 			if kind.shards && stops > 4 {
-				stops *= 2
+				left *= 2
 			}
-			for left := stops; left > 0; {
+			for left > 0 {
 				work := folder(t, dir, fmt.Sprintf("got%d", left))
 				left = stopUntilDone(t, call{args: again, dir: work}, whole, left, kinds)
 				checkLongRun(t, work, kind, want, images)
@@ -355,11 +356,78 @@ func TestShardsSpareOthers(t *testing.T) {
 	}
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "out"), 0o755))
+	run(dir, "--stats", "out/s.json").want(t, exitUsage, "is in the folder that the shards are written to")
 	run(dir).want(t, 0, "5 rows in 3 files")
 	run(dir).want(t, exitUsage, "exists: use --force")
 	run(dir, "--resume").want(t, exitUsage, "is complete")
 	run(dir, "--force", "--shard-rows", "3", "--shard-format", "jsonl").want(t, 0, "5 rows in 2 files")
 	if names := left(t, filepath.Join(dir, "out")); !slices.Equal(names, []string{"_SUCCESS", "part-00000.jsonl", "part-00001.jsonl"}) {
 		t.Errorf("the folder has %v", names)
+	}
+}
+
+// TestLongFlagsThatDoNotFit are told before anything is loaded.
+func TestLongFlagsThatDoNotFit(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"p -o x.parquet --shard-format npy", "give --shard-rows too"},
+		{"p -o - --shard-rows 5", "name the folder, not -"},
+		{"p -o - --resume", "can't be resumed"},
+		{"- -o x.parquet --resume", "standard input can't be: write the list to a file and give @FILE"},
+		{"p -o x --resume", "unknown format"},
+		{"p -o x --shard-rows 0", "no whole number"},
+		{"p -o x --shard-rows 5 --shard-format csv", `format "csv" of shards is unknown`},
+		{"p -o p/a.jpg --shard-rows 5", "is a file: shards go into a folder"},
+		{"p -o p --shard-rows 5", "did not write (a.jpg)"},
+		{"p -o no/x --shard-rows 5", "make it first"},
+		{"p -o x.npy --checkpoint 5s", "--checkpoint is for one file that is written with --resume"},
+		{"p -o x.npy --read-retries -1", "no whole number"},
+		{"--retry-failed x.npy", "no such output"},
+		{"--retry-failed p/a.jpg --shard-rows 5", "leave --resume and --shard-rows out"},
+	} {
+		dir := t.TempDir()
+		must(t, os.Mkdir(filepath.Join(dir, "p"), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, "p", "a.jpg"), nil, 0o644))
+		args := append([]string{"extract"}, strings.Fields(c.args)...)
+		call{args: args, dir: dir, env: []string{"IMGVEC_HOME=" + t.TempDir()}}.run(t).want(t, exitUsage, c.want, "--help")
+		if names := left(t, dir); len(names) != 1 {
+			t.Errorf("%s: left %v", c.args, names)
+		}
+	}
+}
+
+// TestDiskFullAndResumed: a disk that fills up in the middle costs what was not finished; with room again the run goes on.
+func TestDiskFullAndResumed(t *testing.T) {
+	needModel(t)
+	input, tiny := manyPictures(t, 200), tinyModel(t)
+	for _, kind := range []longRun{
+		{out: "out", args: []string{"--shard-rows", "40"}, shards: true},
+		{out: "x.arrow", args: []string{"--checkpoint", "50ms"}},
+	} {
+		dir := t.TempDir()
+		args := append([]string{"extract", input, "--model", tiny, "--deterministic", "--resume", "--progress", "none", "-o", kind.out}, kind.args...)
+		call{args: args, dir: folder(t, dir, "want")}.run(t).want(t, 0)
+		want, err := readDataset(filepath.Join(dir, "want", kind.out))
+		must(t, err)
+		work := folder(t, dir, "got")
+		if err := syscall.Mount("none", work, "tmpfs", 0, "size=600k"); err != nil {
+			t.Logf("no small file system: %v", err)
+			// A limit on the size of files stands for it: the one file that is joined in the end is over it.
+			limit := map[bool]string{true: "ulimit -f 100", false: "ulimit -f 700"}[kind.shards]
+			shell(t, work, limit+"; exec "+binary+" "+strings.Join(args, " ")).want(t, exitFailed, "files may not grow")
+		} else {
+			call{args: args, dir: work}.run(t).want(t, exitFailed, "no space left", "images are kept in", "run the same command again to go on")
+			if complete(filepath.Join(work, kind.out), kind.shards) {
+				t.Error("the output is there")
+			}
+			must(t, syscall.Mount("none", work, "tmpfs", syscall.MS_REMOUNT, "size=64m"))
+			defer syscall.Unmount(work, 0) //nolint:errcheck // the test has said what matters
+		}
+		call{args: args, dir: work}.run(t).want(t, 0)
+		got, err := readDataset(filepath.Join(work, kind.out))
+		must(t, err)
+		sameRows(t, got, want)
+		if names := left(t, work); len(names) != 1 {
+			t.Errorf("left %v", names)
+		}
 	}
 }

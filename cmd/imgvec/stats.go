@@ -20,6 +20,9 @@ func checkStats(path, output string, force bool) error {
 	if output != "-" && (sameFile(path, output) || sameFile(path, output+".ids.jsonl")) {
 		return usagef("--stats %q is what the features are written to: give the report a name of its own", path)
 	}
+	if abs, err := filepath.Abs(resolved(path)); err == nil && output != "-" && sameFile(filepath.Dir(abs), output) {
+		return usagef("--stats %q is in the folder that the shards are written to, which is for them alone: put the report elsewhere", path)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -59,7 +59,6 @@ func TestWrongUsage(t *testing.T) {
 		{"extract p -o x.npy --max-failures -1", "no whole number"},
 		{"extract p -o x.npy --stats nosuch/s.json", `no folder "nosuch"`},
 		{"extract p -o x.npy --nosuch", "unknown flag: --nosuch"},
-		{"extract p -o x.npy --resume", "unknown flag"},
 		{"extract p -o x.npy --model=", "--model is empty"},
 		{"extract p -o x.npy --decode-memory 1MiB", "at least 16MiB, not 1MiB"},
 		{"extract p/*.{jpg,png} -o x.npy", "braces are not understood"},
