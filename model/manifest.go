@@ -122,6 +122,8 @@ func unreadable(dir string, cause error) error {
 func (m *Manifest) again() string {
 	command := "imgvec model import " + m.Weights.File
 	switch {
+	case m.Quantised != nil:
+		return fmt.Sprintf("make it again with: imgvec model quantize %s --images DIR -o %s --force", m.Quantised.From, m.Name)
 	case isKnown(m.Name) && !strings.HasPrefix(m.Source, notTheRegistrys):
 		command = "imgvec model pull " + m.Name
 	case IsAddress(m.Source):

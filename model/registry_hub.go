@@ -35,7 +35,7 @@ var hubRows = []hubRow{
 	},
 	{
 		"clip-vit-b16", "clip-vit-b16", "CLIP ViT-B/16, image embeddings", "openai/clip-vit-base-patch16", "57c216476eefef5ab752ec549e440a49ae4ae5f3", "pytorch_model.bin",
-		"ec89c7b09c749a60aae3c9cd910516f24b58214a7df060b48962d14c469cfbf0", 0, 512, clipLicense, clipPreset(224),
+		"ec89c7b09c749a60aae3c9cd910516f24b58214a7df060b48962d14c469cfbf0", 598641023, 512, clipLicense, clipPreset(224),
 	},
 	{
 		"clip-vit-l14", "clip-vit-l14", "CLIP ViT-L/14, image embeddings", "openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41", "model.safetensors",

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,4 +78,6 @@ func TestTheRemedyForDamageIsTheCommandThatInstalledIt(t *testing.T) {
 			t.Errorf("%q, expected %q", got, want)
 		}
 	}
+	quantised := Manifest{Name: "x-int8", Source: "hf://a/b/c", Quantised: &Quantisation{From: "x"}}
+	errorWith(t, errors.New(quantised.again()), "imgvec model quantize x --images DIR -o x-int8")
 }
