@@ -4,6 +4,8 @@ package cpu_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -12,12 +14,13 @@ import (
 	"github.com/imgvec/imgvec/cpu"
 	"github.com/imgvec/imgvec/internal/backendtest"
 	"github.com/imgvec/imgvec/internal/testdata"
+	"github.com/imgvec/imgvec/model"
 )
 
 // BenchmarkRun keeps every stream busy with batches of 8. Beside the rate it tells the process's CPU time an image,
 // which is the steadier figure on a machine that others use too.
 func BenchmarkRun(b *testing.B) {
-	for _, model := range []struct {
+	for _, m := range []struct {
 		file string
 		spec imgvec.Spec
 	}{
@@ -30,10 +33,33 @@ func BenchmarkRun(b *testing.B) {
 			precision imgvec.Precision
 		}{{cpu.OpenVINO, imgvec.BF16}, {cpu.OpenVINO, imgvec.FP32}, {cpu.CPU, imgvec.FP32}} {
 			for _, streams := range []int{1, 2} {
-				b.Run(fmt.Sprintf("%s/%s-%s/streams=%d", model.file, session.provider, session.precision, streams), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/%s-%s/streams=%d", m.file, session.provider, session.precision, streams), func(b *testing.B) {
 					needsPrecision(b, session.provider, session.precision)
-					benchmark(b, testdata.Path(b, "models/"+model.file), model.spec,
+					benchmark(b, testdata.Path(b, "models/"+m.file), m.spec,
 						cpu.Options{Provider: session.provider, Precision: session.precision, Threads: 2, Streams: streams})
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkINT8 runs quantised models, the folders that IMGVEC_BENCH_MODELS names with commas between, on either provider, with
+// one stream and two.
+func BenchmarkINT8(b *testing.B) {
+	folders := os.Getenv("IMGVEC_BENCH_MODELS")
+	if folders == "" {
+		b.Skip("IMGVEC_BENCH_MODELS names no model folders (imgvec model quantize makes them)")
+	}
+	for folder := range strings.SplitSeq(folders, ",") {
+		m, err := model.Open(folder, model.OpenOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, provider := range providers {
+			for _, streams := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%s/streams=%d", m.Name, provider, streams), func(b *testing.B) {
+					needsPrecision(b, provider, imgvec.INT8)
+					benchmark(b, m.Path, m.Spec, cpu.Options{Provider: provider, Precision: imgvec.INT8, Threads: 2, Streams: streams})
 				})
 			}
 		}

@@ -6,7 +6,7 @@
 //	                        auto   bf16             fp32 and int8
 //	Intel with AMX-BF16     bf16   OpenVINO         OpenVINO
 //	other Intel             fp32   refused          OpenVINO
-//	AMD with AVX-512 BF16   bf16   OpenVINO         ONNX Runtime's own
+//	AMD with AVX-512 BF16   bf16   OpenVINO         ONNX Runtime's own; OpenVINO for int8 with DequantizeLinear
 //	all others              fp32   refused          ONNX Runtime's own
 //
 // Where bf16 is refused it would be slower than fp32, up to four times; OpenVINO's own

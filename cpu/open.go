@@ -87,7 +87,7 @@ func (b *Backend) open(path string, graph *ort.Graph, opts Options) error {
 	if err != nil {
 		return err
 	}
-	c, err := choose(opts.Precision, opts.Provider, detect(), graph.Quantised)
+	c, err := choose(opts.Precision, opts.Provider, detect(), formOf(graph))
 	if err != nil {
 		return err
 	}

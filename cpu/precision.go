@@ -16,14 +16,33 @@ type choice struct {
 	reason    string           // one line for a person; "" where nothing was chosen
 }
 
+// form is what a model's graph computes in.
+type form int
+
+const (
+	floats  form = iota // also where it stores weights in int8
+	qlinear             // int8, in operators of its own
+	qdq                 // int8, as floats between QuantizeLinear and DequantizeLinear
+)
+
+func formOf(g *ort.Graph) form {
+	switch {
+	case g.Quantised && g.Dequantises:
+		return qdq
+	case g.Quantised:
+		return qlinear
+	}
+	return floats
+}
+
 // choose applies the package's rules, as if OpenVINO worked: see choice.without. provider is Options.Provider.
-func choose(asked imgvec.Precision, provider string, f Features, quantised bool) (choice, error) {
-	c := choice{provider: f.provider(), precision: imgvec.FP32, hint: imgvec.FP32}
+func choose(asked imgvec.Precision, provider string, f Features, model form) (choice, error) {
+	c := choice{provider: f.provider(model), precision: imgvec.FP32, hint: imgvec.FP32}
 	if provider != "" {
 		c.provider = provider
 	}
-	if quantised {
-		return c.quantised(asked)
+	if model != floats {
+		return c.quantised(asked, f)
 	}
 	switch asked {
 	case "", imgvec.PrecisionAuto:
@@ -48,10 +67,13 @@ func choose(asked imgvec.Precision, provider string, f Features, quantised bool)
 
 // quantised is int8, the only precision of a model that computes in it: its rounding to int8 is part of the graph. A model
 // that merely stores int8 weights (DequantizeLinear alone) is no such model.
-func (c choice) quantised(asked imgvec.Precision) (choice, error) {
+func (c choice) quantised(asked imgvec.Precision, f Features) (choice, error) {
 	switch asked {
 	case "", imgvec.PrecisionAuto, imgvec.INT8:
 		c.precision, c.reason = imgvec.INT8, "int8: the model is quantised"
+		if f.AVX2 && !f.VNNI && !f.AMXINT8 { // nothing is known of other makers'
+			c.reason += "; this CPU has no AVX-512 VNNI: it may be slow and less exact"
+		}
 		return c, nil
 	case imgvec.FP32, imgvec.BF16, imgvec.FP16:
 		return choice{}, refuse(asked, fmt.Errorf("the model is quantised and computes in int8 whatever is asked; use %s or %s",

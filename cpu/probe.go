@@ -57,7 +57,7 @@ func Probe(libraryDir string) Report {
 	} else {
 		r.OpenVINO.Error = err.Error()
 	}
-	auto, err := r.choose(imgvec.PrecisionAuto, false)
+	auto, err := r.choose(imgvec.PrecisionAuto, floats)
 	if err != nil {
 		panic("imgvec: BUG: no automatic precision: " + err.Error())
 	}
@@ -79,13 +79,13 @@ func (r Report) Choose(path string, asked imgvec.Precision) (Choice, error) {
 	if err != nil {
 		return Choice{}, err
 	}
-	c, err := r.choose(asked, graph.Quantised)
+	c, err := r.choose(asked, formOf(graph))
 	return Choice{c.provider, c.precision, c.reason}, err
 }
 
 // choose applies the package's rules to this machine.
-func (r Report) choose(asked imgvec.Precision, quantised bool) (choice, error) {
-	c, err := choose(asked, "", r.Features, quantised)
+func (r Report) choose(asked imgvec.Precision, model form) (choice, error) {
+	c, err := choose(asked, "", r.Features, model)
 	if err == nil && c.provider == OpenVINO && !r.OpenVINO.Usable {
 		return c.without(asked, r.noOpenVINO)
 	}

@@ -71,7 +71,11 @@ func (q *quantisation) measureOn(ctx context.Context, path, provider string) (Me
 
 // through runs the held-out images through a provider.
 func (q *quantisation) through(ctx context.Context, path string, spec imgvec.Spec, provider string) (rows [][]float32, info cpu.Info, err error) {
-	backend, err := cpu.Open(ctx, path, spec, cpu.Options{Precision: imgvec.INT8, Provider: provider, LibraryDir: q.opts.LibraryDir})
+	return q.throughWith(ctx, path, spec, cpu.Options{Precision: imgvec.INT8, Provider: provider, LibraryDir: q.opts.LibraryDir})
+}
+
+func (q *quantisation) throughWith(ctx context.Context, path string, spec imgvec.Spec, opts cpu.Options) (rows [][]float32, info cpu.Info, err error) {
+	backend, err := cpu.Open(ctx, path, spec, opts)
 	if err != nil {
 		return nil, info, err
 	}

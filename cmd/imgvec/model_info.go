@@ -105,6 +105,7 @@ func (a *app) printModel(m *model.Model, asJSON bool) error {
 		{"input", fmt.Sprintf("%s, %s %s, %s pixels, batch %s", s.Input, s.DType, s.Layout, strings.ReplaceAll(side(s.Preset.InputSize), "x", " x "), batch)},
 		{"features", fmt.Sprintf("%d, of output %s", s.Dim, s.Feature)}, {"classifier", classifier(m.Manifest)}, {"preset", facts.PresetWords},
 	}
+	pairs = append(pairs, quantisedPairs(m.Manifest.Quantised)...)
 	for _, c := range m.Manifest.Cosines {
 		pairs = append(pairs, [2]string{"cosine", cosineText(c)})
 	}

@@ -154,12 +154,8 @@ func (a *app) printQuantised(r quantize.Report) {
 	for _, layer := range r.Float {
 		fmt.Fprintf(&b, "  in float: %s\n", layer)
 	}
-	for _, m := range r.Measured {
-		fmt.Fprintf(&b, "  %s %s: cosine to float mean %.5f, one in a hundred below %.5f, least %.5f; ", m.Provider, m.Version, m.Mean, m.P1, m.Min)
-		if m.Top1 >= 0 {
-			fmt.Fprintf(&b, "the same class in %.1f %%; ", 100*m.Top1)
-		}
-		fmt.Fprintf(&b, "%s held out\n", images(int64(r.HeldOut), ""))
+	for _, c := range quantisationOf(r).Cosines {
+		fmt.Fprintf(&b, "  against float, %s; %s held out\n", floatCosine(c), images(int64(r.HeldOut), ""))
 	}
 	fmt.Fprint(a.stderr, b.String())
 }
@@ -178,4 +174,28 @@ func quantisationOf(r quantize.Report) model.Quantisation {
 		q.Cosines = append(q.Cosines, c)
 	}
 	return q
+}
+
+// quantisedPairs are the lines of model info about how a model was quantised; none for a float one.
+func quantisedPairs(q *model.Quantisation) [][2]string {
+	if q == nil {
+		return nil
+	}
+	pairs := [][2]string{{"precision", fmt.Sprintf("%s, quantised from %s (SHA-256 %.12s…) by %s", q.Precision, q.From, q.FromSHA256, q.By)},
+		{"", fmt.Sprintf("%d layers; ranges by %s, from %s", q.Layers, q.Method, images(int64(q.Calibrated), ""))}}
+	if len(q.Float) > 0 {
+		pairs = append(pairs, [2]string{"", "in float: " + strings.Join(q.Float, ", ")})
+	}
+	for _, c := range q.Cosines {
+		pairs = append(pairs, [2]string{"against float", floatCosine(c) + "; " + images(int64(q.HeldOut), "") + " held out"})
+	}
+	return pairs
+}
+
+func floatCosine(c model.FloatCosine) string {
+	text := fmt.Sprintf("%s %s: cosine mean %.5f, one in a hundred below %.5f, least %.5f", c.Provider, c.Version, c.Mean, c.P1, c.Min)
+	if c.Top1 != nil {
+		text += fmt.Sprintf("; the same class in %.1f %%", 100**c.Top1)
+	}
+	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/executor"
 	"github.com/imgvec/imgvec/model"
 )
@@ -92,7 +93,11 @@ func (a *app) verifyOne(ctx context.Context, name string, f *verifyFlags) error 
 }
 
 func (a *app) printVerification(r executor.VerifyReport) {
-	fmt.Fprintf(a.stderr, "%s: cosine to fp32 over %d pictures\n", r.Model, r.Pictures)
+	to := string(imgvec.FP32)
+	if len(r.Cosines) > 0 && r.Cosines[0].Precision == imgvec.INT8 { // the first is what the others are compared with
+		to = "int8 on ONNX Runtime's own provider"
+	}
+	fmt.Fprintf(a.stderr, "%s: cosine to %s over %d pictures\n", r.Model, to, r.Pictures)
 	for _, c := range r.Cosines {
 		fmt.Fprintf(a.stderr, "  %s\n", cosineText(c))
 	}
