@@ -105,6 +105,7 @@ def of_open_clip():
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 RESNET = {"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3, **IMAGENET}
 DINOV2 = {"size": {"shortest_edge": 256}, "crop_size": 224, "resample": 3, **IMAGENET}
+EFFICIENT = {"resample": 0, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.47853944, 0.4732864, 0.47434163]}
 HUGGING_FACE = {  # repository: class, fields of its preprocessor_config.json that differ from the class's defaults
     **{f"microsoft/resnet-{n}": ("ConvNext", RESNET) for n in (18, 34, 50, 101, 152)},
     **{f"facebook/convnext-{n}-224": ("ConvNext", RESNET) for n in ("tiny", "small", "base", "large")},
@@ -116,6 +117,9 @@ HUGGING_FACE = {  # repository: class, fields of its preprocessor_config.json th
     "openai/clip-vit-large-patch14-336": ("CLIP", {"size": {"shortest_edge": 336}, "crop_size": 336}),
     **{f"facebook/dinov2-{n}": ("Bit", DINOV2) for n in ("small", "base", "large", "giant")},
     **{f"facebook/dinov3-{n}-pretrain-lvd1689m": ("DINOv3ViT", {}) for n in ("vits16", "vits16plus", "vitb16", "vitl16", "vith16plus", "vit7b16")},
+    # transformers' convert_efficientnet_to_pytorch.py wrote these, when the class's own filter was nearest
+    **{f"google/efficientnet-b{n}": ("EfficientNet", {**EFFICIENT, "size": {"height": side, "width": side}})
+       for n, side in enumerate((224, 240, 260, 300, 380, 456, 528, 600))},
     "google/siglip-base-patch16-224": ("Siglip", {}),
     "google/siglip-base-patch16-384": ("Siglip", {"size": {"height": 384, "width": 384}}),
     "google/siglip-so400m-patch14-384": ("Siglip", {"size": {"height": 384, "width": 384}}),
@@ -130,6 +134,8 @@ def of_processor(kind, fields):
     p = getattr(transformers, name + "Pil", None) or getattr(transformers, name)
     p = p(**fields)
     more = {"domain": "float"} if not hasattr(transformers, name + "Pil") else {}
+    if getattr(p, "include_top", False):
+        more["std_again"] = f32(p.image_std)
     rest = (FILTERS[int(p.resample)], p.image_mean, p.image_std, "floor")
     if kind == "ConvNext":
         side = p.size["shortest_edge"]

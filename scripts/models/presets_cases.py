@@ -5,9 +5,11 @@ import json
 from typing import Callable
 
 import numpy as np
+import open_clip
 import open_clip.transform
 import timm.data
 import torch
+import torchvision
 import transformers
 from PIL import Image
 
@@ -202,6 +204,42 @@ def open_clip_cases():
     yield open_clip_case("open_clip shortest, not square", {**half, "size": [99, 131], "interpolation": "bilinear"})
     yield open_clip_case("open_clip squash, not square", {**half, "size": [131, 99], "resize_mode": "squash"})
     yield open_clip_case("open_clip, one mean", {"mean": 0.4, "std": 0.3, "interpolation": "random", "size": 64})
+
+
+# ---- weights by their names, as model/presets.json has them
+
+NAMED = [
+    "ResNet50_Weights.IMAGENET1K_V1", "ResNet50_Weights.IMAGENET1K_V2", "ViT_B_16_Weights.IMAGENET1K_V1", "ViT_B_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+    "ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1", "Swin_T_Weights.IMAGENET1K_V1", "Swin_S_Weights.IMAGENET1K_V1", "Swin_B_Weights.IMAGENET1K_V1",
+    "EfficientNet_B0_Weights.IMAGENET1K_V1", "EfficientNet_B1_Weights.IMAGENET1K_V2", "EfficientNet_B4_Weights.IMAGENET1K_V1",
+    "ConvNeXt_Tiny_Weights.IMAGENET1K_V1", "ConvNeXt_Small_Weights.IMAGENET1K_V1", "ConvNeXt_Base_Weights.IMAGENET1K_V1",
+    "MobileNet_V3_Large_Weights.IMAGENET1K_V1", "MobileNet_V3_Large_Weights.IMAGENET1K_V2", "Inception_V3_Weights.IMAGENET1K_V1",
+    "RegNet_Y_16GF_Weights.IMAGENET1K_V2", "RegNet_Y_16GF_Weights.IMAGENET1K_SWAG_E2E_V1", "EfficientNet_V2_L_Weights.IMAGENET1K_V1",
+    "timm/resnet50.a1_in1k", "timm/resnet50.a1_in1k@test", "timm/resnet50.tv2_in1k", "timm/resnet50.tv2_in1k@test", "timm/vit_base_patch16_224.augreg_in21k_ft_in1k",
+    "timm/swin_tiny_patch4_window7_224.ms_in1k", "timm/convnext_tiny.fb_in22k_ft_in1k", "timm/convnext_tiny.fb_in22k_ft_in1k@test",
+    "timm/vit_base_patch16_clip_224.openai", "timm/vit_large_patch14_clip_224.openai", "timm/vit_base_patch14_dinov2.lvd142m",
+    "open_clip/ViT-B-32/openai", "open_clip/ViT-L-14-336/openai", "open_clip/ViT-B-16-SigLIP/webli", "open_clip/ViT-SO400M-14-SigLIP-384/webli",
+]
+
+
+def named(name):
+    """The case of weights by their name, with the library's own transform."""
+    kind, _, rest = name.partition("/")
+    if kind == "timm":
+        tag, _, test = rest.partition("@")
+        cfg = timm.get_pretrained_cfg(tag).to_dict()
+        data = timm.data.resolve_data_config(pretrained_cfg=cfg, use_test_size=bool(test))
+        return timm_case(name, {k: data[k] for k in ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")})
+    if kind == "open_clip":
+        model, _, tag = rest.partition("/")
+        return open_clip_case(name, open_clip.get_pretrained_cfg(model, tag), open_clip.get_model_config(model)["vision_cfg"].get("image_size", 224))
+    preset = torchvision.models.get_weight(name).transforms()
+
+    def pixels(image):
+        image = torchvision.transforms.functional.resize(image, preset.resize_size, interpolation=preset.interpolation, antialias=preset.antialias)
+        return np.asarray(torchvision.transforms.functional.center_crop(image, preset.crop_size))
+
+    return Case(name, {}, (preset.crop_size[0],) * 2, pixels, lambda image: preset(image).numpy())
 
 
 def all_cases():

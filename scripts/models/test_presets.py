@@ -20,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
+import presets
 import presets_cases as cases
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -127,6 +128,27 @@ def test_class_defaults(name, pictures, tmp_path):
         assert "is missing" in fails("preprocess", pictures[0], "-o", tmp_path / "crops.npy", "--model", tmp_path / "model.onnx")
         return
     test_same_pixels_and_tensor(case, pictures[-12:], tmp_path)
+
+
+TABLE = json.loads((ROOT / "model" / "presets.json").read_text())
+
+
+def test_table_is_what_the_libraries_say():
+    """presets.json, made anew. A library of another release may know other weights: what both know must agree."""
+    made = {name: json.loads(preset) for preset, names in presets.table().items() for name in names}
+    written = {name: entry["preset"] for entry in TABLE["presets"] for name in entry["weights"]}
+    both = made.keys() & written.keys()
+    assert len(both) > 0.9 * len(written)
+    assert [(n, made[n], written[n]) for n in sorted(both) if made[n] != written[n]] == []
+
+
+@pytest.mark.parametrize("name", cases.NAMED)
+def test_named_preset(name, pictures, tmp_path):
+    """A preset of presets.json against the transform of the library that it is named after."""
+    (entry,) = [e for e in TABLE["presets"] if name in [w.split(" ")[0] for w in e["weights"]]]
+    case = cases.named(name)
+    case.files = {"imgvec.json": {"format": 1, "spec": {"preset": entry["preset"]}}}
+    test_same_pixels_and_tensor(case, pictures[-24:], tmp_path)
 
 
 torch.set_num_threads(1)
