@@ -56,6 +56,8 @@ const (
 	command     = "imgvec-command"
 	decodeOnly  = "imgvec-decode"
 	inferOnly   = "imgvec-infer"
+	libraryINT8 = "imgvec-int8"
+	inferINT8   = "imgvec-infer-int8"
 	onePrep     = "imgvec-preprocess-1"
 	torchScript = "torch-script"
 	torchLoader = "torch-loader"
@@ -99,7 +101,31 @@ func contenders(o options, list, work string) ([]*contender, error) {
 		{name: onePrep, what: "its preprocessing alone, one worker", command: own(onePrep)},
 		{name: pillowPrep, what: "Pillow and torchvision, one core", peer: true, command: python("preprocess.py")},
 	}
-	return choose(all, o.only)
+	quantised, err := int8Contenders(o, self, list)
+	if err != nil {
+		return nil, err
+	}
+	return choose(append(all, quantised...), o.only)
+}
+
+// int8Contenders run the quantised model; none where there is none and none was asked for. They start after those that are
+// told the precision of the float model.
+func int8Contenders(o options, self, list string) ([]*contender, error) {
+	name := o.int8
+	if name == "" {
+		name = o.model + "-int8"
+	}
+	if _, err := model.Open(name, model.OpenOptions{}); err != nil {
+		if o.int8 != "" {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "no int8: %q is not installed (imgvec model quantize %s --images DIR -o %s)\n", name, o.model, name)
+		return nil, nil
+	}
+	return []*contender{
+		{name: libraryINT8, what: "executor.Stream with " + name + ", JPEG files to features", command: []string{self, "peer", library, list, name}},
+		{name: inferINT8, what: "that model alone, pixels in memory", command: []string{self, "peer", inferOnly, list, name}},
+	}, nil
 }
 
 // precisionOfOurs stands in a command for the precision that imgvec computes in, which is known once it has started.

@@ -17,7 +17,7 @@ import (
 type options struct {
 	photos, python, imgvec, results string
 	images, rounds, slowImages      int
-	model                           string
+	model, int8                     string
 	only                            string
 
 	began   time.Time
@@ -71,6 +71,7 @@ func parse() options {
 	flag.IntVar(&o.slowImages, "slow-images", 1, "images a round for a contender that takes many seconds an image")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds")
 	flag.StringVar(&o.model, "model", "resnet50-random", "imgvec's model (random weights are as fast as trained ones)")
+	flag.StringVar(&o.int8, "int8", "", "the same model quantised (imgvec model quantize); default MODEL-int8 where it is installed")
 	flag.StringVar(&o.python, "python", ".venv/bin/python", "Python with the packages of requirements.txt")
 	flag.StringVar(&o.imgvec, "imgvec", "../imgvec", "the built command")
 	flag.StringVar(&o.results, "results", "results", "folder for the results; empty writes none")

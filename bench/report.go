@@ -129,11 +129,15 @@ func ratios(rates map[string][]float64) []ratio {
 	add("imgvec / the usual PyTorch script", rates[library], rates[torchScript], false)
 	add("imgvec / DataLoader + torch.compile, bf16", rates[library], rates[torchLoader], false)
 	add("imgvec extract / the usual PyTorch script", rates[command], rates[torchScript], false)
+	add("imgvec in int8 / the usual PyTorch script", rates[libraryINT8], rates[torchScript], false)
+	add("imgvec in int8 / DataLoader + torch.compile, bf16", rates[libraryINT8], rates[torchLoader], false)
+	add("imgvec in int8 / imgvec", rates[libraryINT8], rates[library], false)
 	add("imgvec / hugot on ONNX Runtime", rates[library], rates[hugotORT], false)
 	add("imgvec / hugot in pure Go", rates[library], rates[hugotGo], false)
 	add("preprocessing, one core: imgvec / Pillow + torchvision", rates[onePrep], rates[pillowPrep], false)
 	add("the model alone: imgvec / OpenVINO for throughput", rates[inferOnly], rates[openvino], false)
 	add("imgvec / its bound 1/(1/decode + 1/infer)", rates[library], bound(rates[decodeOnly], rates[inferOnly]), true)
+	add("imgvec in int8 / its bound", rates[libraryINT8], bound(rates[decodeOnly], rates[inferINT8]), true)
 	return all
 }
 
