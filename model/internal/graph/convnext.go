@@ -85,6 +85,7 @@ type convnext struct {
 	network
 	convnextLayout
 	headEpsilon float64
+	scaled      bool   // the blocks have layer scales
 	grnEpsilon  string // a constant
 }
 
@@ -111,7 +112,12 @@ func ConvNeXt(arch string, size int, src Source) (*onnx.Builder, error) {
 	}
 	b := onnx.NewBuilder(arch, arch)
 	b.UseOpset(layersOpset)
-	n := &convnext{network{Builder: b, loader: l}, layout, names.headEpsilon, ""}
+	n := &convnext{network: network{Builder: b, loader: l}, convnextLayout: layout, headEpsilon: names.headEpsilon}
+	if _, made := src.(Generator); made {
+		n.scaled = !n.v2
+	} else {
+		n.scaled = has(src, l.theirs("stages.0.blocks.0.gamma"))
+	}
 	n.Input(Input, onnx.Batched(3, int64(size), int64(size)))
 	x := n.biasedConv(Input, "stem", "stem.0", conv{in: 3, out: n.widths[0], kernel: 4, stride: 4})
 	x = n.channelNorm(x, "stem.norm", "stem.1", n.widths[0])
@@ -161,7 +167,7 @@ func (n *convnext) block(x, key string, width int64) string {
 		y = n.responseNorm(y, key+".mlp.grn", wide)
 	}
 	var scale []float32
-	if !n.v2 {
+	if n.scaled {
 		scale = n.loadFlat(key+".gamma", []int64{width}, []int64{width, 1, 1})
 	}
 	y = n.pointwise(y, key+".mlp.fc2", wide, width, scale)
