@@ -242,6 +242,11 @@ def named(name):
     return Case(name, {}, (preset.crop_size[0],) * 2, pixels, lambda image: preset(image).numpy())
 
 
+# The subset of make test-models-fast.
+FAST = {"microsoft/resnet-50", "google/vit-base-patch16-224", "facebook/dinov2-base", "google/efficientnet-b0", "DINOv3, not square, cropped", "timm border 0.9",
+        "timm center, not square", "open_clip longest, filled"}
+
+
 def all_cases():
     return [*hugging_face_cases(), *timm_cases(), *open_clip_cases()]
 

@@ -1,7 +1,7 @@
 """Compares the pixels and the tensors that imgvec makes for a model's own configuration file with what the library that
 wrote the file makes: transformers' PIL backend, timm, open_clip, torchvision.
 
-Run by `make test-models`, or: IMGVEC=path/to/imgvec pytest scripts/models/test_presets.py
+Run by `make test-models`, or: IMGVEC_BINARY=path/to/imgvec pytest scripts/models/test_presets.py
 
 Every case is a folder as the library would leave it (a configuration file beside an ONNX file). Pictures are the photos
 of the test data and some of awkward shapes, drawn here. Where the library resizes 8-bit pictures, imgvec's pixels must be
@@ -24,7 +24,7 @@ import presets
 import presets_cases as cases
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-IMGVEC = os.environ.get("IMGVEC", str(ROOT / "imgvec"))
+IMGVEC = os.environ.get("IMGVEC_BINARY", str(ROOT / "imgvec"))
 PHOTOS = pathlib.Path(os.environ.get("IMGVEC_TESTDATA", ROOT.parent / "shared" / "testdata")) / "photos"
 TENSORS = 6  # pictures of a case whose tensor is compared too
 FLOAT_LEVELS = 0.5 + 1 / 128  # imgvec.DomainFloat's promise
@@ -79,7 +79,11 @@ def folder_of(tmp_path, case):
     return tmp_path / "model.onnx"
 
 
-@pytest.mark.parametrize("case", cases.all_cases(), ids=lambda c: c.name)
+def row(case):
+    return pytest.param(case, id=case.name, marks=[pytest.mark.fast] if case.name in cases.FAST else [])
+
+
+@pytest.mark.parametrize("case", [row(c) for c in cases.all_cases()])
 def test_same_pixels_and_tensor(case, pictures, tmp_path):
     chosen = [p for p in pictures if case.takes(p)]
     model = folder_of(tmp_path, case)
@@ -108,6 +112,7 @@ def test_same_pixels_and_tensor(case, pictures, tmp_path):
             assert (np.abs(want - tensor).max(axis=(1, 2)) <= room).all(), path.name
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name, files, words", cases.REFUSED, ids=[r[0] for r in cases.REFUSED])
 def test_refused(name, files, words, pictures, tmp_path):
     for file, content in files.items():
