@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
 	"github.com/imgvec/imgvec/model"
 )
 
@@ -246,5 +248,72 @@ func TestModelsAreListedVerifiedAndRemoved(t *testing.T) {
 	command(t, "model", "rm", "--cache").want(t, 0, "downloaded weights", fmt.Sprintf("%.1f MB free again", float64(len(s.data))/1e6))
 	if names := left(t, filepath.Join(home, "downloads")); strings.Join(names, " ") != ".lock" {
 		t.Errorf("left: %v", names)
+	}
+}
+
+// A process that has the model open goes on with it when it is removed.
+func TestRemovedWhileItIsUsed(t *testing.T) {
+	ownHome(t)
+	s := newWeightsServer(t)
+	command(t, s.pull()...).want(t, 0)
+	photos := pictures(t, 2)
+	cmd := call{args: []string{"extract", "-", "-o", "-", "--model", "mine", "--progress", "none"}}.start(t)
+	cmd.Stdin = nil
+	paths, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var r *ipc.Reader
+	for i, name := range left(t, photos) {
+		_, err := fmt.Fprintln(paths, filepath.Join(photos, name))
+		must(t, err)
+		if r == nil {
+			r, err = ipc.NewReader(stdout)
+			must(t, err)
+		}
+		if !r.Next() || fromRecord(r.RecordBatch())[0].Error != nil {
+			t.Fatalf("row %d: %v", i, r.Err())
+		}
+		if i == 0 {
+			command(t, "model", "rm", "mine").want(t, 0, "removed mine")
+		}
+	}
+	must(t, paths.Close())
+	if r.Next() || r.Err() != nil {
+		t.Errorf("after the last row: %v", r.Err())
+	}
+	must(t, cmd.Wait())
+}
+
+func TestModelInfoAsJSON(t *testing.T) {
+	home := ownHome(t)
+	s := newWeightsServer(t)
+	command(t, s.pull()...).want(t, 0)
+	var facts modelFacts
+	must(t, json.Unmarshal([]byte(command(t, "model", "info", "mine", "--json").stdout), &facts))
+	if facts.Weights.SHA256 != s.sum() || facts.Dir != filepath.Join(home, "models", "mine") || facts.DiskBytes < int64(len(s.data)) ||
+		!strings.Contains(facts.PresetWords, "256") || len(facts.Cosines) == 0 || facts.Reference == nil {
+		t.Errorf("%+v", facts)
+	}
+	o := command(t, "model", "info", "mine")
+	for _, want := range []string{s.URL + "/their.onnx", "not stated", facts.PresetWords, "MB)", "cosine"} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("info lacks %q:\n%s", want, o.stdout)
+		}
+	}
+	var listing model.Listing
+	must(t, json.Unmarshal([]byte(command(t, "model", "info", "dinov2-s14", "--json").stdout), &listing))
+	if listing.Installed || listing.Dim != 384 || len(listing.SHA256) != 64 {
+		t.Errorf("%+v", listing)
+	}
+}
+
+func TestTablesFitTheTerminal(t *testing.T) {
+	var b bytes.Buffer
+	rows := [][]string{{"NAME", "N", "SOURCE"}, {"ä", "1", "somewhere far away"}, {"longer", "22", "here"}}
+	must(t, printTable(&b, rows, 20, 1))
+	if want := "NAME     N  SOURCE\nä        1  somewhe…\nlonger  22  here\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
