@@ -138,7 +138,7 @@ func (n *EditNode) float(name string, byDefault float32) float32 {
 func (n *EditNode) set(attrs ...Attr) {
 	for _, a := range attrs {
 		n.attrs = slices.DeleteFunc(n.attrs, func(old editAttr) bool { return old.Name == a.name })
-		n.attrs = append(n.attrs, editAttr{Attribute: Attribute{Name: a.name, Int: a.i, Ints: a.ints}, raw: a.proto()})
+		n.attrs = append(n.attrs, editAttr{Attribute: Attribute{Name: a.name, Int: a.i, Ints: a.ints}, float: a.f, raw: a.proto()})
 	}
 }
 
@@ -233,4 +233,10 @@ func (e *Edit) opsets() []byte {
 		b = appendMessage(b, modelOpset, other)
 	}
 	return b
+}
+
+// Has tells whether a node has an attribute with this value.
+func (n *EditNode) Has(want Attr) bool {
+	a := n.attr(want.name)
+	return a != nil && a.Int == want.i && slices.Equal(a.Ints, want.ints) && a.float == want.f
 }
