@@ -60,7 +60,9 @@ var hfClasses = map[string]hfClass{
 		mean: defaultMean, std: defaultStd},
 	"EfficientNet": {size: both(346), crop: both(289), resample: 3, mean: halves, std: halves, twice: true,
 		unsettled: []string{"resample"}}, // 4: nearest
-	"DINOv3ViT": {size: both(224), resample: 2, mean: defaultMean, std: defaultStd, float: true},
+	"Blip":        {size: both(384), resample: 3, mean: clipMean, std: clipStd},
+	"ChineseCLIP": {size: short(224), short: true, crop: both(224), cropped: true, resample: 3, mean: clipMean, std: clipStd},
+	"DINOv3ViT":   {size: both(224), resample: 2, mean: defaultMean, std: defaultStd, float: true},
 }
 
 // hfFilters are Pillow's numbers.

@@ -40,7 +40,7 @@ class Case:
 # ---- transformers
 
 HF_CLASSES = ["ViT", "CLIP", "Bit", "Siglip", "DeiT", "Beit", "ConvNext", "MobileNetV1", "MobileNetV2", "Levit", "PoolFormer", "EfficientNet",
-              "DINOv3ViT"]
+              "DINOv3ViT", "Blip", "ChineseCLIP"]
 UNSETTLED = {"Beit", "EfficientNet"}  # see hfClasses in model/huggingface_classes.go
 
 
