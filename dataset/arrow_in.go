@@ -18,7 +18,6 @@ type arrowIn struct {
 	file   io.ReadCloser
 	msgs   *arrowMessages
 	stream *ipc.Reader
-	broken error // why Arrow's reader has given up
 }
 
 // arrowMagic begins an IPC file, with two bytes of padding.
@@ -41,6 +40,13 @@ func (r *arrowIn) open() (err error) {
 	if r.msgs, err = newArrowMessages(r.file); err != nil {
 		return err
 	}
+	return r.restart()
+}
+
+// restart makes a reader of the messages that come next. Arrow's reader does not go on behind an error.
+func (r *arrowIn) restart() (err error) {
+	defer barrier(&err)
+	r.msgs.restart()
 	r.stream, err = ipc.NewReaderFromMessageReader(r.msgs, ipc.WithAllocator(memory.NewGoAllocator()))
 	return err
 }
@@ -84,9 +90,6 @@ func (r *arrowIn) read(ctx context.Context, columns []int, skip int64, yield fun
 		case head.kind == arrowBatch && first+head.rows <= skip:
 			part.passed = true
 			err = r.msgs.pass()
-		case r.broken != nil:
-			part.err = r.broken
-			err = r.msgs.pass()
 		default:
 			part, err = r.next(part, columns)
 		}
@@ -106,12 +109,11 @@ func (r *arrowIn) read(ctx context.Context, columns []int, skip int64, yield fun
 func (r *arrowIn) next(part tablePart, columns []int) (tablePart, error) {
 	ok, err := r.step()
 	if err != nil {
-		r.broken = fmt.Errorf("record batch from row %d on: %w", part.first, err)
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return part, err
+		if lost := r.msgs.lost; lost != nil {
+			return part, lost
 		}
-		part.err = r.broken
-		return part, nil
+		part.err = fmt.Errorf("the record batch that begins with row %d: %w", part.first, err)
+		return part, r.restart()
 	}
 	if !ok {
 		part.rows = 0 // dictionaries without a batch behind them

@@ -29,9 +29,22 @@ const (
 // arrowMessages cuts a stream into messages for Arrow's reader. That takes memory by the lengths that it reads, before
 // it looks whether there is so much; so a length is compared here with what can be, and memory is taken as bytes come.
 type arrowMessages struct {
-	in   io.Reader
-	head *arrowHead // of the message that comes next; nil: not read yet
+	in    io.Reader
+	head  *arrowHead     // of the message that comes next; nil: not read yet
+	kept  []arrowMessage // the schema and the dictionaries so far
+	lost  error          // why nothing can be read any more
+	again int            // of kept that are given once more, before anything is read
 }
+
+// arrowMessage is a message that a second reader of the same stream needs.
+type arrowMessage struct{ meta, body []byte }
+
+func (m arrowMessage) message() *ipc.Message {
+	return ipc.NewMessage(memory.NewBufferBytes(m.meta), memory.NewBufferBytes(m.body))
+}
+
+// restart gives the schema and the dictionaries once more, to a new reader.
+func (m *arrowMessages) restart() { m.again = len(m.kept) }
 
 // arrowHead is what describes a message.
 type arrowHead struct {
@@ -141,19 +154,29 @@ func checkFields(t flatTable, vector, depth int, left *int) error {
 
 // Message is for Arrow's reader, and has the name of its interface.
 func (m *arrowMessages) Message() (*ipc.Message, error) {
+	if m.again > 0 {
+		m.again--
+		return m.kept[len(m.kept)-1-m.again].message(), nil
+	}
 	h, err := m.peek()
 	if err != nil {
+		m.lost = err
 		return nil, err
 	}
 	m.head = nil
 	body, err := readGrowing(m.in, h.body)
 	if err != nil {
+		m.lost = err
 		return nil, err
 	}
 	if err := h.checkBuffers(body); err != nil {
 		return nil, err
 	}
-	return ipc.NewMessage(memory.NewBufferBytes(h.meta), memory.NewBufferBytes(body)), nil
+	msg := arrowMessage{h.meta, body}
+	if h.kind != arrowBatch {
+		m.kept = append(m.kept, msg)
+	}
+	return msg.message(), nil
 }
 
 // Retain and Release do nothing: the memory is the garbage collector's.

@@ -113,7 +113,11 @@ func (t *table) any(ctx context.Context) (bool, error) {
 }
 
 func (t *table) count(ctx context.Context) (n int64, known bool, err error) {
-	r, err := t.openReader(ctx)
+	_, err = t.prepare(ctx)
+	var r tableReader
+	if err == nil {
+		r, err = t.openReader(ctx)
+	}
 	if err != nil {
 		return 1, ctx.Err() == nil, ctx.Err()
 	}
