@@ -44,6 +44,7 @@ type transformerConfig struct {
 	Heads      *int64  `json:"num_attention_heads"`
 	Activation *string `json:"hidden_act"`
 	Epsilon    float64 `json:"layer_norm_eps"`
+	Registers  *int64  `json:"num_register_tokens"`
 }
 
 // architectureFile is any of the three kinds.
@@ -100,6 +101,12 @@ func (f *architectureFile) transformer(activation string) graph.Config {
 	c := graph.Config{Heads: 12, Activation: activation, Epsilon: t.Epsilon}
 	if t.Heads != nil {
 		c.Heads = *t.Heads
+	}
+	if f.ModelType == "dinov2_with_registers" {
+		c.Registers = 4
+	}
+	if t.Registers != nil {
+		c.Registers = *t.Registers
 	}
 	if t.Activation != nil {
 		c.Activation = *t.Activation

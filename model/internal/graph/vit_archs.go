@@ -56,6 +56,11 @@ func ViT(arch string, size int, src Source) (*onnx.Builder, error) {
 	if !ok {
 		return nil, &MismatchError{Arch: arch, Missing: []string{"one of " + strings.Join(vitMarkers(m.family), ", ")}}
 	}
+	if want := []int64{m.width, 3, m.patch, m.patch}; m.width > 0 && has(src, keys.patch+"weight") {
+		if have, _ := src.Shape(keys.patch + "weight"); !slices.Equal(have, want) {
+			return nil, &MismatchError{Arch: arch, Misshapen: []string{fmt.Sprintf("%sweight: %v, expected %v", keys.patch, have, want)}}
+		}
+	}
 	spec, err := readViT(arch, m, keys, size, src)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ type Config struct {
 	Heads      int64   // of the attention
 	Activation string  // of the MLPs, in Hugging Face's, timm's or open_clip's words: "gelu", "quick_gelu", "gelu_pytorch_tanh"
 	Epsilon    float64 // of the layer norms
+	Registers  int64   // tokens beside the class token
 }
 
 // Configured is a Source that knows the model's configuration, from a file beside the weights.

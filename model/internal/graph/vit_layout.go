@@ -49,7 +49,7 @@ func (s *vitSpec) prefix() int64 {
 func readViT(arch string, m vitMember, k vitKeys, size int, src Source) (vitSpec, error) {
 	s := vitSpec{registers: m.registers, epsilon: k.epsilon}
 	if m.registers == 0 && m.width == 0 {
-		s.registers = side(src, k.registers, 1)
+		s.registers = max(side(src, k.registers, 1), configOf(src).Registers)
 	}
 	s.readSizes(k, m, src)
 	if s.width <= 0 || s.depth <= 0 || s.patch <= 0 || s.hidden <= 0 || s.width > 1<<14 || s.hidden > 1<<17 || s.patch > 1<<10 || s.registers > 1<<10 {
@@ -97,7 +97,8 @@ func (s *vitSpec) readChoices(k vitKeys, m vitMember, src Source) {
 	s.qkvBias = generated || has(src, first+qkv+"bias")
 	s.scaled = generated && m.family == "dinov2" || k.has(src, first+k.scale1)
 	s.class = m.family != "siglip"
-	s.preNorm = m.family == "clip" && !strings.HasPrefix(k.naming, "OpenAI") || k.has(src, k.preNorm+"weight")
+	optional := strings.HasPrefix(k.naming, "OpenAI") && m.width == 0 // open_clip has models without
+	s.preNorm = m.family == "clip" && !optional || k.has(src, k.preNorm+"weight")
 	s.norm, s.poolNorm = true, k.has(src, k.poolNorm+"weight")
 	if k.poolNorm != "" { // timm: whatever there is
 		s.class = m.family == "dinov2" || generated && m.family == "vit" || has(src, k.class)
@@ -200,6 +201,9 @@ func (s *vitSpec) place(arch string, m vitMember, k vitKeys, size int, src Sourc
 	}
 	if s.placed < 0 || s.oldGrid > 1<<10 {
 		return &MismatchError{Arch: arch, Misshapen: []string{fmt.Sprintf("%s: %d positions, expected a square and the %d tokens before it", k.position, s.positions, s.prefix())}}
+	}
+	if m.family == "dinov2" && s.placed == 0 && s.registers == 0 { // only with registers the class token has no position
+		return &MismatchError{Arch: arch, Missing: []string{k.registers}}
 	}
 	s.side, s.grid = int64(size), int64(size)/s.patch
 	if size == 0 {
