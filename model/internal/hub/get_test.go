@@ -415,3 +415,60 @@ func TestAStalledServer(t *testing.T) {
 		})
 	}
 }
+
+// A server that gives no ETag still says how long its file is.
+func TestAFileOfAnotherLengthIsDownloadedAnewAtOnce(t *testing.T) {
+	fast(t)
+	s := newServer(t, 1<<18)
+	r := s.request(t)
+	breakOff(t, s, r)
+	s.data = append(s.data, 1, 2, 3)
+	r.SHA256 = sum(s.data)
+	var log []string
+	r.Log = func(line string) { log = append(log, line) }
+	if err := get(r); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, r, s.data)
+	if text := strings.Join(log, "\n"); !strings.Contains(text, "the file was changed on the server") || strings.Contains(text, "do not fit together") {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// Whoever is offline is not kept waiting.
+func TestWhereNobodyAnswersFewTriesAreMade(t *testing.T) {
+	fast(t)
+	interrupted := 0
+	r := Request{Places: []string{"http://127.0.0.1:1/w.pth"}, Path: filepath.Join(t.TempDir(), "w.pth"), SHA256: "00", Log: func(line string) {
+		if strings.HasPrefix(line, "interrupted") {
+			interrupted++
+		}
+	}}
+	errorWith(t, get(&r), "connection refused")
+	if interrupted != dialTries-1 {
+		t.Errorf("tried %d times", interrupted+1)
+	}
+}
+
+// A server that is slow but never silent for long is none that stalls.
+func TestASlowServerIsWaitedFor(t *testing.T) {
+	fast(t)
+	stallTimeout = time.Second
+	s := newServer(t, 1<<14)
+	s.handle = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Length", fmt.Sprint(len(s.data)))
+		for rest := s.data; len(rest) > 0; rest = rest[1<<10:] {
+			_, _ = w.Write(rest[:1<<10])
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+		return true
+	}
+	r := s.request(t)
+	if err := get(r); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.requests) != 1 {
+		t.Errorf("asked %d times", len(s.requests))
+	}
+}
