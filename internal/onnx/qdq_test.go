@@ -62,7 +62,7 @@ func TestQuantisedNumbers(t *testing.T) {
 	if got := e.QuantisedValues(layers); !slices.Equal(got, []string{"input", "a", "two"}) {
 		t.Errorf("quantised values %q", got)
 	}
-	ranges := map[string]onnx.Range{"input": {Min: -0.8, Max: 1}, "a": {Min: 0, Max: 1.5}, "two": {Min: -1, Max: 0.9}}
+	ranges := map[string]onnx.Range{"input": {Min: -0.9, Max: 1}, "a": {Min: 0, Max: 1.5}, "two": {Min: -1, Max: 0.9}}
 	q, err := e.Quantise(layers, onnx.QDQOptions{Ranges: ranges})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestQuantisedNumbers(t *testing.T) {
 	got := runEdit(t, q, 1, qSide, input, "features")[0]
 	inner := qSide - 2
 	var mid [qChannels][]float64
-	scaleIn, scaleA := 1.8/255, 1.5/255
+	scaleIn, scaleA := 1.9/255, 1.5/255
 	for c := range qChannels {
 		w, s := channel(w1[c*27 : (c+1)*27])
 		bias := math.RoundToEven(float64(b1[c])/(s*scaleIn)) * s * scaleIn
@@ -115,7 +115,7 @@ func TestSomeLayers(t *testing.T) {
 		t.Fatal(err)
 	}
 	layers := e.Layers("features")
-	ranges := map[string]onnx.Range{"input": {Min: -0.8, Max: 1}, "a": {Min: 0, Max: 1.5}, "two": {Min: -1, Max: 0.9}}
+	ranges := map[string]onnx.Range{"input": {Min: -0.9, Max: 1}, "a": {Min: 0, Max: 1.5}, "two": {Min: -1, Max: 0.9}}
 	for name, c := range map[string]struct {
 		opts onnx.QDQOptions
 		want []string // of the quantised model's weights

@@ -210,6 +210,11 @@ func TestStoredWeights(t *testing.T) {
 		if layers := e.Layers("features"); len(layers) != 53 {
 			t.Errorf("%d layers", len(layers))
 		}
+		input := weightsOf(5, 3*224*224)
+		stored := runEdit(t, editOfFile(t, data), 1, 224, input, "features")[0]
+		if d := farthest(t, stored, runEdit(t, e, 1, 224, input, "features")[0]); d > 1e-3 {
+			t.Errorf("the features differ by %v", d)
+		}
 	}
 }
 
