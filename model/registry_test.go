@@ -81,3 +81,27 @@ func TestHubEntriesArePinned(t *testing.T) {
 		}
 	}
 }
+
+// What the list says of a model is what its graph gives. The larger ones take a minute: IMGVEC_LONG=1.
+func TestEntriesSayWhatIsBuilt(t *testing.T) {
+	done := map[string]bool{}
+	for _, e := range known {
+		if done[e.Arch] || e.Bytes > 150e6 && os.Getenv("IMGVEC_LONG") == "" {
+			continue
+		}
+		done[e.Arch] = true
+		src, err := graph.RandomWeights(e.Arch, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := buildGraph(e.Arch, e.Preset.InputSize.Height, src)
+		if err != nil {
+			t.Errorf("%s: %v", e.Name, err)
+			continue
+		}
+		asTheCheckpointSays := strings.HasPrefix(e.Arch, "clip-") // how wide a CLIP's projection is
+		if b.dim != e.Dim && !asTheCheckpointSays || b.side != e.Preset.InputSize.Height {
+			t.Errorf("%s: %d features of %d pixels, the list says %d of %d", e.Name, b.dim, b.side, e.Dim, e.Preset.InputSize.Height)
+		}
+	}
+}
