@@ -60,7 +60,7 @@ func TestPlaces(t *testing.T) {
 	}
 	want(torch, torch)
 	want(hf, "https://huggingface.co/a/b/resolve/"+commit+"/sub/m.safetensors")
-	t.Setenv(mirrorEnv, "https://mirror.example/weights/ , /mnt/models")
+	t.Setenv(mirrorEnv, "https://mirror.example/weights/ , file:///mnt/models")
 	t.Setenv(endpointEnv, "https://hub.example/")
 	want(torch, "https://mirror.example/weights/resnet18-f37072fd.pth", "/mnt/models/resnet18-f37072fd.pth", torch)
 	want(hf, "https://mirror.example/weights/a/b/resolve/"+commit+"/sub/m.safetensors", "/mnt/models/a/b/sub/m.safetensors",

@@ -28,7 +28,7 @@ func Offline() bool {
 func mirrors() []string {
 	var list []string
 	for _, base := range strings.Split(os.Getenv(mirrorEnv), ",") {
-		if base = strings.TrimSpace(base); base != "" {
+		if base = strings.TrimPrefix(strings.TrimSpace(base), "file://"); base != "" {
 			list = append(list, base)
 		}
 	}

@@ -114,7 +114,7 @@ func besideDownload(ctx context.Context, a hubAddress, dir string, opts PullOpti
 			continue
 		}
 		card := a.sibling(name)
-		_, err := hub.Get(ctx, hub.Request{Places: places(card.String(), ""), Path: path, Offline: opts.offline(), Token: token})
+		_, err := hub.Get(ctx, hub.Request{Places: places(card.String(), ""), Path: path, Offline: opts.offline(), Token: token, Max: maxManifest})
 		var said *hub.StatusError
 		switch {
 		case err == nil, errors.As(err, &said), opts.offline():

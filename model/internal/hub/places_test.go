@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -178,4 +179,32 @@ func TestLook(t *testing.T) {
 	}
 	_, err = Look(t.Context(), s.URL+"/gated", nil)
 	errorWith(t, err, "401")
+}
+
+func TestAFileThatIsTooLarge(t *testing.T) {
+	for name, length := range map[string]string{"and says so": fmt.Sprint(1 << 20), "and does not say so": ""} {
+		s := newServer(t, 1<<20)
+		s.handle = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			if length != "" {
+				w.Header().Set("Content-Length", length)
+			}
+			for i := 0; i < len(s.data); i += 1 << 16 {
+				_, _ = w.Write(s.data[i : i+1<<16])
+				w.(http.Flusher).Flush()
+			}
+			return true
+		}
+		r := s.request(t)
+		r.Max = 1<<20 - 1
+		if err := get(r); err == nil || !strings.Contains(err.Error(), "larger than 1048575 bytes") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(s.requests) != 1 {
+			t.Errorf("%s: asked %d times", name, len(s.requests))
+		}
+		r.Max = 1 << 20
+		if err := get(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

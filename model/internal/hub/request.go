@@ -18,6 +18,8 @@ type Request struct {
 	Offline bool
 	// Spare is how much must stay free on the disk beside the file, as a multiple of its size.
 	Spare float64
+	// Max refuses a file of more bytes; 0: any.
+	Max int64
 	// Token gives the bearer token for an address, "" for none; may be nil.
 	Token func(address string) string
 	// Progress is called with bytes while they come; total is 0 where it is not known. May be nil.

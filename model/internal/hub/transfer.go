@@ -189,6 +189,9 @@ func (r *Request) receive(f *os.File, response *http.Response, have int64, watch
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := response.Body.Read(buf)
+		if r.Max > 0 && max(total, have+int64(n)) > r.Max {
+			return finalError{fmt.Errorf("it is larger than %d bytes", r.Max)}
+		}
 		if n > 0 {
 			watchdog.Reset(stallTimeout)
 			if _, err := f.Write(buf[:n]); err != nil {
