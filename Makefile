@@ -28,6 +28,8 @@ GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION
 CONCURRENT := . ./cpu/... ./executor/... ./internal/... ./preprocess/... ./dataset/... ./gpu/... ./serve/... ./store/...
 FUZZTIME ?= 30s
 PY_ENV := .cache/python
+BROWSER := $(CURDIR)/.cache/browser
+SHOTS ?=
 
 comma := ,
 .DEFAULT_GOAL := help
@@ -212,6 +214,17 @@ $(MODELS_ENV)/.done: versions.mk
 	$(MODELS_ENV)/bin/python $(PIP_INSTALL) torch==$(TORCH_VERSION) torchvision==$(TORCHVISION_VERSION) timm==$(TIMM_VERSION) \
 		transformers==$(TRANSFORMERS_VERSION) open_clip_torch==$(OPEN_CLIP_VERSION) efficientnet_lite_pytorch==$(EFFICIENTNET_LITE_PYTORCH_VERSION) safetensors==$(SAFETENSORS_VERSION) onnx==$(ONNX_VERSION) \
 		onnxruntime==$(ONNXRUNTIME_VERSION) pillow==$(PILLOW_VERSION) numpy==$(NUMPY_VERSION) pytest==$(PYTEST_VERSION)
+	@touch $@
+
+test-report: setup $(BROWSER)/.done ## reports opened in a real browser (needs node; SHOTS=folder keeps what it looks like)
+	IMGVEC_BROWSER="$(BROWSER)" IMGVEC_SCREENSHOTS="$(SHOTS)" IMGVEC_REQUIRE=browser,testdata $(GO) test -count=1 -v -run 'Browser' ./report
+
+# Chromium and playwright-core, pinned with their hashes in the lock file.
+$(BROWSER)/.done: report/testdata/browser/package.json report/testdata/browser/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are missing: apt install nodejs npm, or the like" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 test-spark: setup faults wheel $(if $(TAGS),sim) .cache/spark-3.5/.done .cache/spark-4/.done ## the package's tests on real Spark, the oldest and the newest (needs Java 17)

@@ -45,6 +45,7 @@ type Fact struct{ Name, Value string }
 type Image struct {
 	Row    int64
 	ID     string // as it is shown
+	Name   string // what of it there is room for below a picture: what stands behind the last slash
 	Detail string // size
 	Broken string // why there is no thumbnail; "" where there is one
 
@@ -126,8 +127,11 @@ func (p *Page) describe(v *dataset.Vectors, s *scan) {
 	p.Random = m.RandomWeights
 	p.Counts = []Fact{{"rows", number(s.rows)}, {"vectors", number(vectors)}, {"failed", number(s.failed)}, {"features each", number(int64(m.Dim))}}
 	p.Lead = fmt.Sprintf("%s on disk", size(v.Size()))
+	if m.Precision != "" {
+		p.Lead = display(string(m.Precision)) + ", " + p.Lead
+	}
 	if m.Model != "" {
-		p.Lead = fmt.Sprintf("Features of %s in %s, %s", display(m.Model), display(string(m.Precision)), p.Lead)
+		p.Lead = "Features of " + display(m.Model) + ", " + p.Lead
 	}
 	add := func(name, value string) {
 		if value != "" {
@@ -154,6 +158,18 @@ func (p *Page) describe(v *dataset.Vectors, s *scan) {
 	add("Made by", strings.TrimSpace("imgvec "+m.Version))
 	p.Norms = lengths(s.norms)
 	p.Sizes = sizes(s.megapixels)
+}
+
+// call gives an image its id.
+func (i *Image) call(id string) {
+	i.id, i.ID = id, display(id)
+	if strings.TrimSpace(i.ID) == "" {
+		i.ID = fmt.Sprintf("%q", id)
+	}
+	i.Name = i.ID
+	if at := strings.LastIndexByte(id, '/'); at >= 0 && at+1 < len(id) {
+		i.Name = display(id[at+1:])
+	}
 }
 
 // display makes a stranger's text fit to be shown: what can't be seen, or turns other text round, stands there as its
@@ -212,6 +228,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number": number,
 	"minus":  func(a, b int64) int64 { return a - b },
 	"len64":  func(rows []int64) int64 { return int64(len(rows)) },
+	"last":   func(bars []Bar) Bar { return bars[len(bars)-1] },
 	"len64s": func(list any) (int64, error) {
 		switch l := list.(type) {
 		case []Set:

@@ -50,7 +50,7 @@ func (b *builder) thumbnails(ctx context.Context) error {
 	}
 	for _, r := range found {
 		i := b.page.images[r.Row]
-		i.id, i.ID = r.ID, display(r.ID)
+		i.call(r.ID)
 		if r.Width > 0 && r.Height > 0 {
 			i.Detail = fmt.Sprintf("%d x %d", r.Width, r.Height)
 		}
