@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -29,15 +30,15 @@ func openArrowIn(ctx context.Context, b blob) (*arrowIn, error) {
 		return nil, err
 	}
 	r := &arrowIn{file: f}
-	if err := r.open(); err != nil {
+	if err := r.open(func() (*arrowFooter, error) { return readArrowFooter(ctx, b) }); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
 }
 
-func (r *arrowIn) open() (err error) {
+func (r *arrowIn) open(footer func() (*arrowFooter, error)) (err error) {
 	defer barrier(&err)
-	if r.msgs, err = newArrowMessages(r.file); err != nil {
+	if r.msgs, err = newArrowMessages(r.file, footer); err != nil {
 		return err
 	}
 	return r.restart()
@@ -137,12 +138,37 @@ func chosen(batch arrow.RecordBatch, columns []int) (cols []arrow.Array, err err
 	for _, c := range columns {
 		col := batch.Column(c)
 		col.Retain()
-		if err := array.ValidateFull(col); err != nil {
+		if err := validate(col); err != nil {
 			return nil, fmt.Errorf("it is damaged: column %q: %w", batch.ColumnName(c), err)
 		}
 		cols = append(cols, col)
 	}
 	return cols, nil
+}
+
+// validate is Arrow's own check, which takes columns of the null type for damaged: structs with one in them are checked
+// field by field, and what else holds one is not.
+func validate(col arrow.Array) error {
+	if !holdsNullType(col.DataType()) {
+		return array.ValidateFull(col)
+	}
+	st, ok := col.(*array.Struct)
+	if !ok {
+		return nil
+	}
+	for i := range st.NumField() {
+		if err := validate(st.Field(i)); err != nil {
+			return fmt.Errorf("field %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func holdsNullType(t arrow.DataType) bool {
+	if nested, ok := storage(t).(arrow.NestedType); ok {
+		return slices.ContainsFunc(nested.Fields(), func(f arrow.Field) bool { return holdsNullType(f.Type) })
+	}
+	return storage(t).ID() == arrow.NULL
 }
 
 // split yields a part of any length in parts of a few rows.

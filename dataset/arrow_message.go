@@ -33,6 +33,7 @@ type arrowMessages struct {
 	head  *arrowHead     // of the message that comes next; nil: not read yet
 	kept  []arrowMessage // the schema and the dictionaries so far
 	lost  error          // why nothing can be read any more
+	ended bool           // nothing is to come
 	again int            // of kept that are given once more, before anything is read
 }
 
@@ -54,15 +55,18 @@ type arrowHead struct {
 	body int64 // bytes that follow
 }
 
-func newArrowMessages(in io.Reader) (*arrowMessages, error) {
+func newArrowMessages(in io.Reader, footer func() (*arrowFooter, error)) (*arrowMessages, error) {
 	var magic [len(arrowMagic)]byte
 	if _, err := io.ReadFull(in, magic[:4]); err != nil {
 		return nil, errNotArrow
 	}
 	switch string(magic[:4]) {
 	case arrowMagic[:4]:
-		_, err := io.ReadFull(in, magic[4:])
-		return &arrowMessages{in: in}, err
+		if _, err := io.ReadFull(in, magic[4:]); err != nil {
+			return nil, cutShort(err)
+		}
+		m := &arrowMessages{in: in}
+		return m, m.first(footer)
 	case "FEA1":
 		return nil, errors.New("it is in version 1 of the Feather format, which Arrow has left behind: write it again with a current pyarrow")
 	case "\xff\xff\xff\xff":
@@ -75,17 +79,45 @@ func newArrowMessages(in io.Reader) (*arrowMessages, error) {
 
 var errNotArrow = errors.New("it is no Arrow file or stream")
 
+// first finds the first message of a file: behind the mark at its beginning, or by its end.
+func (m *arrowMessages) first(footer func() (*arrowFooter, error)) error {
+	var word [4]byte
+	if _, err := io.ReadFull(m.in, word[:]); err != nil {
+		return cutShort(err)
+	}
+	if word == [4]byte{0xff, 0xff, 0xff, 0xff} {
+		_, err := m.peekAfterMark()
+		return err
+	}
+	f, err := footer()
+	if err != nil {
+		return err
+	}
+	if m.head, err = parseArrowHead(f.schema); err != nil {
+		return err
+	}
+	const read = int64(len(arrowMagic) + len(word))
+	if m.ended = f.first < read; m.ended {
+		return nil
+	}
+	_, err = io.CopyN(io.Discard, m.in, f.first-read)
+	return cutShort(err)
+}
+
 // peek is the head of the next message; io.EOF at the end of the stream.
 func (m *arrowMessages) peek() (*arrowHead, error) {
 	if m.head != nil {
 		return m.head, nil
+	}
+	if m.ended {
+		return nil, io.EOF
 	}
 	var mark [4]byte
 	if _, err := io.ReadFull(m.in, mark[:]); err != nil {
 		return nil, cutShort(err)
 	}
 	if mark != [4]byte{0xff, 0xff, 0xff, 0xff} {
-		return nil, errors.New("it is damaged: no message begins where one should")
+		return nil, errNoMessage
 	}
 	return m.peekAfterMark()
 }

@@ -88,7 +88,8 @@ func newKeptRows(kept *Kept) keptRows {
 	return keptRows{kept: kept, dicts: make([]*keptDictionary, len(kept.columns()))}
 }
 
-func (k *keptRows) column(c int, typ arrow.DataType) (arrow.Array, error) {
+func (k *keptRows) column(c int, typ arrow.DataType) (col arrow.Array, err error) {
+	defer barrier(&err)
 	pieces := make([]arrow.Array, 0, len(k.runs))
 	for _, run := range k.runs {
 		if run.batch == nil || run.batch.cols[c] == nil {
