@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,12 +90,22 @@ func (p parquetPart) rows() int { return int(p.file.MetaData().RowGroup(p.group)
 
 func (p parquetPart) decode(ctx context.Context, b *Batch) error {
 	c := p.p.columns
+	pages := false
+	if p.want.Features && b.Dim > 0 {
+		err := p.pageLists(b)
+		if err != nil && !errors.Is(err, errPages) {
+			return err
+		}
+		if pages = err == nil; !pages {
+			b.own, b.ownIdx = b.own[:0], b.ownIdx[:0]
+		}
+	}
 	for _, column := range []struct {
 		at   int
 		want bool
 		add  func(arrow.Array, int) error
 	}{
-		{c.features, p.want.Features, b.addLists}, {c.id, p.want.IDs, b.addIDs}, {c.err, p.want.Outcomes, b.addErrors},
+		{c.features, p.want.Features && !pages, b.addLists}, {c.id, p.want.IDs, b.addIDs}, {c.err, p.want.Outcomes, b.addErrors},
 		{c.width, p.want.Outcomes, b.addWidths}, {c.height, p.want.Outcomes, b.addHeights},
 	} {
 		if column.at < 0 || !column.want {
@@ -109,12 +120,7 @@ func (p parquetPart) decode(ctx context.Context, b *Batch) error {
 
 // column reads one column of the row group, chunk by chunk.
 func (p parquetPart) column(ctx context.Context, at int, add func(arrow.Array, int) error) (err error) {
-	defer func() {
-		// The library panics on some damaged pages.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("column %d is damaged: %v", at, r)
-		}
-	}()
+	defer recovered(&err)
 	leaves := map[int]bool{}
 	for i := range p.file.MetaData().Schema.NumColumns() {
 		if p.file.MetaData().Schema.ColumnRoot(i).Name() == p.arrow.Manifest.Fields[at].Field.Name {
@@ -141,4 +147,11 @@ func (p parquetPart) column(ctx context.Context, at int, add func(arrow.Array, i
 		return fmt.Errorf("column %d has %d rows where the row group has %d", at, base, p.rows())
 	}
 	return nil
+}
+
+// recovered makes an error of a panic: the library panics on some damaged pages.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("a column is damaged: %v", r)
+	}
 }
