@@ -35,7 +35,7 @@ func TestInstallQuantised(t *testing.T) {
 	if _, err := m.InstallQuantised(to, q, func(w io.Writer) error { _, _ = w.Write([]byte("half")); return half }); !errors.Is(err, half) {
 		t.Errorf("%v", err)
 	}
-	left, err := filepath.Glob(filepath.Join(home, "models", "r18-int8", "[!.]*"))
+	left, err := filepath.Glob(filepath.Join(home, "models", "r18-int8", "[^.]*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
