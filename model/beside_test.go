@@ -165,11 +165,17 @@ func FuzzPresetFiles(f *testing.F) {
 	f.Add([]byte(`{"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 256}, "crop_size": [224, 224]}`))
 	f.Add([]byte(`{"pretrained_cfg": {"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0,0,0], "std": [1,1,1]}}`))
 	f.Add([]byte(`{"preprocess_cfg": {"size": [224, 224]}}`))
+	f.Add([]byte(`{"image_processor": {"image_processor_type": "PoolFormerImageProcessor", "crop_pct": 1e-9, "size": {"height": 1e6, "width": 7}, "rescale_factor": -1e300}}`))
+	f.Add([]byte(`{"architecture": "a", "input_size": [3, 9, 10], "crop_mode": "border", "mean": 1e9, "model_args": {"img_size": 4}, "fixed_input_size": true}`))
 	f.Fuzz(func(_ *testing.T, text []byte) {
 		for _, r := range besideReaders {
 			if p, ok, err := r.read(text); ok && err == nil {
 				_ = p.Check()
+				_ = p.String()
 			}
+		}
+		if p, ok, err := readTimmTest(text); ok && err == nil {
+			_ = p.Check()
 		}
 	})
 }

@@ -35,16 +35,10 @@ func readOpenCLIP(text []byte) (imgvec.Preset, bool, error) {
 	if file.Preprocess == nil {
 		return imgvec.Preset{}, false, errors.New("preprocess_cfg is missing")
 	}
-	size := both(224)
-	if s := file.Preprocess.Size; s != nil {
-		size = s.of(false)
-	}
-	if s := file.Model.Vision.ImageSize; s != nil { // open_clip takes the model's
-		if model := s.of(false); file.Preprocess.Size != nil && model != size {
-			return imgvec.Preset{}, false, fmt.Errorf("preprocess_cfg: size %v contradicts vision_cfg's image_size %v", size, model)
-		} else {
-			size = model
-		}
+	said, ofModel := file.Preprocess.Size, file.Model.Vision.ImageSize
+	size := or(ofModel, or(said, both(224))).of(false) // open_clip takes the model's
+	if said != nil && said.of(false) != size {
+		return imgvec.Preset{}, false, fmt.Errorf("preprocess_cfg: size %v contradicts vision_cfg's image_size %v", said, size)
 	}
 	p, err := file.Preprocess.preset(size)
 	if err != nil {
