@@ -21,4 +21,10 @@
 //
 // NumPy's format has a second file for the ids. It gets its name first, so that no array stands without what explains
 // it, and loses it again where the array can't get its own.
+//
+// # Long runs
+//
+// [OpenShards] and [OpenParts] write an output part by part, each whole or absent, and note in a manifest beside it what is
+// finished. Whatever ends the process, another one goes on behind that. [OpenMending] runs the failed rows of an output
+// again, and [Retry] reads again what failed for a passing reason.
 package dataset

@@ -23,6 +23,7 @@ type Meta struct {
 	Device        string
 	Decoder       string
 	Version       string // of imgvec
+	Run           string // tells outputs that can be resumed from those of other options, models or inputs; "": none
 }
 
 // pairs are the file's metadata: keys start with "imgvec.".
@@ -49,6 +50,9 @@ func (m Meta) pairs() (keys, values []string) {
 	add("provider", m.Provider)
 	add("device", m.Device)
 	add("decoder", m.Decoder)
+	if m.Run != "" {
+		add("run", m.Run)
+	}
 	return keys, values
 }
 

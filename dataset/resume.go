@@ -48,6 +48,9 @@ func (p *Parts) open(ctx context.Context, empty func(old bool) error) (err error
 	if p.opts.DType, err = ParseDType(string(p.opts.DType)); err != nil {
 		return err
 	}
+	if err := p.complete(); err != nil {
+		return err
+	}
 	if p.man, err = openManifest(PartsFolder(p.final), p.output); err != nil {
 		return err
 	}
@@ -191,8 +194,8 @@ func DropParts(output string) error {
 		return err
 	}
 	dir := PartsFolder(final)
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); err != nil {
-		return nil // there is none
+	if !inParts(final) {
+		return nil
 	}
 	m, err := openManifest(dir, output)
 	if err != nil {

@@ -36,12 +36,9 @@ var passing = []error{
 	syscall.ENETUNREACH, syscall.ENETRESET, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.EPIPE, syscall.EREMOTEIO,
 }
 
-// Passing tells whether a read that failed so may go well a moment later. An error says it of itself by a method
-// Temporary, and whoever knows better than both says it by also.
-func Passing(err error, also func(error) bool) bool {
-	if also != nil && also(err) {
-		return true
-	}
+// Passing tells whether a read that failed so may go well a moment later. Errors of others say it by a method Temporary, as
+// those of object stores do.
+func Passing(err error) bool {
 	for _, p := range passing {
 		if errors.Is(err, p) {
 			return true
@@ -54,9 +51,8 @@ func Passing(err error, also func(error) bool) bool {
 
 // RetryOptions are the options of Retry.
 type RetryOptions struct {
-	Tries   int              // at most, the first one too; below 2 there is no other
-	Also    func(error) bool // errors that are passing beside those of Passing
-	Retries *Retries         // counts; nil does not
+	Tries   int      // at most, the first one too; below 2 there is no other
+	Retries *Retries // counts; nil does not
 	Wait    func(ctx context.Context, d time.Duration) error
 }
 
@@ -101,7 +97,7 @@ type retried struct {
 func (r *retried) again(cause error) error {
 	for err := cause; ; {
 		if err != nil {
-			if r.tries++; !Passing(err, r.opts.Also) || r.tries >= r.opts.Tries {
+			if r.tries++; !Passing(err) || r.tries >= r.opts.Tries {
 				return r.tell(err)
 			}
 			if wait := r.opts.Wait(r.ctx, pause(r.tries)); wait != nil {

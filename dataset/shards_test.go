@@ -189,7 +189,7 @@ func TestJoinedButNotCleared(t *testing.T) {
 		if _, err := os.Stat(PartsFolder(output)); err == nil || !bytes.Equal(before, after) {
 			t.Errorf("%s: the parts are left, or the output is another", format)
 		}
-		if err := CheckParts(output, PartsOptions{Resume: true}); !errors.Is(err, ErrUsage) {
+		if _, err := OpenParts(t.Context(), output, testMeta(20), opts); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: a whole output can be resumed: %v", format, err)
 		}
 	}

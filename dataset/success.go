@@ -67,8 +67,8 @@ func CheckParts(output string, opts PartsOptions) error {
 // is going on.
 func checkLeft(output, final string, opts PartsOptions) error {
 	dir := PartsFolder(final)
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); err != nil {
-		return nil // there is none
+	if !inParts(final) {
+		return nil
 	}
 	m, err := openManifest(dir, output)
 	if err != nil {
@@ -98,12 +98,36 @@ func checkParts(output string, opts PartsOptions) error {
 	if err != nil {
 		return err
 	}
-	force := opts.Force || joinedTo(final)
-	err = CheckOutput(output, force)
-	if _, there := os.Stat(final); err != nil && there == nil && opts.Resume && CheckOutput(output, true) == nil {
-		return usagef("imgvec: output %q is whole, and no interrupted run has left anything to go on with: use --force without --resume to begin anew, or another name", output)
+	_, there := os.Stat(final)
+	whole := there == nil && opts.Resume && !inParts(final) // OpenParts looks whether it is what this run would write
+	return CheckOutput(output, opts.Force || whole || joinedTo(final))
+}
+
+// inParts tells whether a run has begun this output and has not come to its end.
+func inParts(final string) bool {
+	_, err := os.Stat(filepath.Join(PartsFolder(final), manifestName))
+	return err == nil
+}
+
+// ErrComplete is the error of OpenShards and OpenParts with Resume where the output is complete already, and is what the
+// same run has written: there is nothing to do.
+var ErrComplete = errors.New("it is complete")
+
+// complete is ErrComplete, or ErrUsage where the output is that of another run. The formats that have metadata tell.
+func (p *Parts) complete() error {
+	mark := p.final
+	if !p.joins {
+		mark = filepath.Join(p.final, successName)
 	}
-	return err
+	if _, err := os.Stat(mark); err != nil || !p.opts.Resume || p.opts.Force || inParts(p.final) {
+		return nil
+	}
+	v, err := OpenVectors(p.final, VectorsOptions{})
+	if err == nil && p.meta.Run != "" && v.Meta().Run == p.meta.Run {
+		return fmt.Errorf("imgvec: %s: nothing is left to do: %w (--force without --resume begins anew)", p.output, ErrComplete)
+	}
+	return usagef("imgvec: output %q is complete, and does not say that the same options, model and inputs made it: use --force without --resume to begin anew, or another name",
+		p.output)
 }
 
 // joinedTo tells whether the file under the final name is what an interrupted run has joined, and only its parts are
@@ -151,8 +175,7 @@ func checkContent(folder, final string, opts PartsOptions) error {
 	if err != nil {
 		return fmt.Errorf("imgvec: output: %w", err)
 	}
-	_, err = os.Stat(filepath.Join(PartsFolder(final), manifestName))
-	begun := err == nil // the parts are those of a run that was interrupted; its manifest tells
+	begun := inParts(final) // the parts are those of a run that was interrupted; its manifest tells
 	var others []string
 	success := false
 	for _, e := range entries {
@@ -168,7 +191,7 @@ func checkContent(folder, final string, opts PartsOptions) error {
 	case len(entries) == 0 || begun || opts.Force:
 		return nil
 	case opts.Resume && success:
-		return usagef("imgvec: output folder %q is complete, and no interrupted run has left anything to go on with: use --force without --resume to begin anew, or another folder", folder)
+		return nil // OpenShards looks whether it is what this run would write
 	case opts.Resume:
 		return usagef("imgvec: output folder %q holds shards but %q is missing, so nothing can be gone on with: use --force without --resume to begin anew, or another folder",
 			folder, filepath.Join(PartsFolder(folder), manifestName))

@@ -22,7 +22,7 @@ func parseMeta(keys, values []string) Meta {
 	m := Meta{
 		Model: at["model"], ModelSHA256: at["model_sha256"], RandomWeights: at["random_weights"] == "true",
 		Feature: at["feature"], Normalized: at["normalized"] == "true", Precision: imgvec.Precision(at["precision"]),
-		Provider: at["provider"], Device: at["device"], Decoder: at["decoder"], Version: at["version"],
+		Provider: at["provider"], Device: at["device"], Decoder: at["decoder"], Version: at["version"], Run: at["run"],
 	}
 	if dim, err := strconv.Atoi(at["dim"]); err == nil && dim > 0 {
 		m.Dim = dim

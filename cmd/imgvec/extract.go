@@ -49,8 +49,15 @@ OUT.npy.ids.jsonl) or JSON lines (.jsonl); - is an Arrow stream on standard outp
 Parquet and Arrow name the model and what ran it in their metadata. Features of a model with random weights are marked
 there, and in JSON lines and the ids of NumPy by "random_weights": true in each row.
 
-An image that can't be read or decoded does not stop the run: its row has no features and says why.`,
+An image that can't be read or decoded does not stop the run: its row has no features and says why.
+
+Runs of hours: with --shard-rows OUT is a folder of files, written one after the other, with an empty file _SUCCESS when
+all are there. What such a run has finished stays when it is interrupted, however it was, and the same command with
+--resume goes on. One file is resumed too where it was begun with --resume: what is done lies in OUT.parts until the end.
+--retry-failed OUT runs the images again that failed, and carries the other rows over.`,
 		Example: `  imgvec extract photos/ -o features.parquet
+  imgvec extract photos/ -o features/ --shard-rows 100000 --resume
+  imgvec extract --retry-failed features/
   imgvec extract 'shop/**/*.jpg' logo.png -o features.npy --model resnet50
   find /data -name '*.jpg' -newer last | imgvec extract - -o - | python3 consume.py`,
 		Args: cobra.ArbitraryArgs,
@@ -58,13 +65,13 @@ An image that can't be read or decoded does not stop the run: its row has no fea
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&f.output, "output", "o", "", "`file` to write; its extension chooses the format")
+	flags.StringVarP(&f.output, "output", "o", "", "`file` to write, its extension chooses the format; a folder with --shard-rows")
 	flags.BoolVar(&f.force, "force", false, "replace an existing output")
 	f.engineFlags.add(flags)
 	flags.StringVar(&f.dtype, "features-dtype", "float32", "`type` that features are stored in: float32, float16")
 	flags.BoolVar(&f.normalize, "normalize", false, "scale each vector to length 1 (L2)")
 	flags.StringVar(&f.onError, "on-error", onErrorKeep, "`what` becomes of an image that fails: keep (a row that says why), skip (no row), fail (end the run)")
-	flags.Var(whole{&f.maxFailures, 0, 1 << 40}, "max-failures", "end with status 3 when more images failed (default no limit)")
+	flags.Var(whole{&f.maxFailures, 0, 1 << 40}, "max-failures", "end with status 3 when more images failed, before a --resume too (default no limit)")
 	f.inputFlags.add(flags)
 	f.longFlags.add(flags)
 	flags.StringVar(&f.progress, "progress", "auto", "`how` to show progress: auto (a bar on a terminal, else a line every 10 s), json, none")

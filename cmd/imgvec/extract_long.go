@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -37,11 +40,11 @@ const (
 
 func (f *longFlags) add(flags *pflag.FlagSet) {
 	f.set, f.readRetries = flags, 3
-	flags.Var(whole{&f.shardRows, 1, 1 << 40}, "shard-rows", "OUT is a folder: write files of that many rows into it, and _SUCCESS when all are there")
+	flags.Var(whole{&f.shardRows, 1, 1 << 40}, "shard-rows", "make OUT a folder of files of that many rows, and write _SUCCESS when all are there")
 	flags.StringVar(&f.shardFormat, "shard-format", "", "`format` of the files: parquet, arrow, arrows, npy, jsonl (default by the folder's extension, else parquet)")
-	flags.BoolVar(&f.resume, "resume", false, "go on with an interrupted run, and keep what is done of this one in OUT.parts")
+	flags.BoolVar(&f.resume, "resume", false, "go on with an interrupted run, if there is one; if not begin, and keep what is done so that this one can be gone on with")
 	flags.Var(period{&f.checkpoint}, "checkpoint", "`time` after which what is done is kept, where --resume writes one file (default 30s)")
-	flags.StringVar(&f.retryFailed, "retry-failed", "", "run the images again that failed in this `output`, and replace it (or write -o)")
+	flags.StringVar(&f.retryFailed, "retry-failed", "", "run the images again that failed in this `output`, and replace it, or write -o; of tables give the INPUTs too")
 	flags.Var(whole{&f.readRetries, 0, 100}, "read-retries", "how often a read is tried again that fails for a passing reason, such as a network's")
 }
 
@@ -113,11 +116,25 @@ func (x *extraction) create(ctx context.Context) (err error) {
 		open = dataset.OpenParts
 		opts.Rows, opts.Every = x.rowsOfPart(), cmp.Or(f.checkpoint, partTime)
 	}
-	if x.parts, err = open(ctx, f.output, x.meta(), opts); err != nil {
+	meta := x.meta()
+	meta.Run = runOf(opts)
+	parts, err := open(ctx, f.output, meta, opts)
+	if err != nil {
 		return err
 	}
-	x.out = x.parts
+	x.parts, x.out = parts, parts
 	return x.goOn()
+}
+
+// runOf is what tells an output that is complete from that of another run: a hash of the options and of the inputs as
+// they were given.
+func runOf(opts dataset.PartsOptions) string {
+	text, err := json.Marshal([]any{opts.Run, opts.Given})
+	if err != nil {
+		panic("imgvec: BUG: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // rowsOfPart is how many rows a part holds that will be joined.

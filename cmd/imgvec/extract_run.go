@@ -58,7 +58,12 @@ func (a *app) extract(ctx context.Context, inputs []string, f *extractFlags) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, x.ex.Close()) }()
-	if err := x.run(ctx); err != nil {
+	err = x.run(ctx)
+	if errors.Is(err, dataset.ErrComplete) {
+		fmt.Fprintln(x.stderr, plain(err.Error()))
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return x.end()
