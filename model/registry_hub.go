@@ -30,6 +30,10 @@ var hubRows = []hubRow{
 		"d73036b56966966d07975d696bde331762f37297e2f095de8cea0040c3aa0841", 346345912, 768, apache, floorCrop(imageNet(256, 224, imgvec.Bicubic)),
 	},
 	{
+		"dinov2-l14", "dinov2-l14", "DINOv2 ViT-L/14, the CLS token", "facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c", "model.safetensors",
+		"399fba97a95f22c36834418bc69373364a99af3a1153da1c0fb31db567c92e23", 1217522888, 1024, apache, floorCrop(imageNet(256, 224, imgvec.Bicubic)),
+	},
+	{
 		"clip-vit-b32", "clip-vit-b32", "CLIP ViT-B/32, image embeddings", "openai/clip-vit-base-patch32", "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268", "pytorch_model.bin",
 		"a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f", 605247071, 512, clipLicense, clipPreset(224),
 	},
