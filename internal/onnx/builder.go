@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 
@@ -16,6 +17,8 @@ const (
 
 	newerIRVersion = 8 // from opset 15 on
 	newerOpset     = 15
+
+	maxWritten = 1<<31 - 1<<20 // protobuf's limit, less what is around the graph
 )
 
 // Builder puts a graph together and writes it. The same calls give the same bytes.
@@ -153,6 +156,9 @@ func (b *Builder) Write(w io.Writer) error {
 	for i, init := range b.inits {
 		heads[i] = init.head()
 		size += len(heads[i]) + init.bytes()
+	}
+	if size > maxWritten {
+		return fmt.Errorf("the model has %.1f GiB, and a file of ONNX holds 2 GiB at most", float64(size)/(1<<30))
 	}
 	out := &stickyWriter{w: w}
 	version := uint64(irVersion)

@@ -108,7 +108,7 @@ func (s *vitSpec) readChoices(k vitKeys, m vitMember, src Source) {
 		}
 	}
 	switch {
-	case m.family == "siglip" && (k.poolNorm == "" || k.has(src, k.probe)):
+	case m.family == "siglip" && (k.poolNorm == "" || generated || k.has(src, k.probe)):
 		s.pool = poolAttention
 	case s.poolNorm || !s.class:
 		s.pool = poolMean
@@ -212,10 +212,15 @@ func (s *vitSpec) place(arch string, m vitMember, k vitKeys, size int, src Sourc
 	return s.checkGrid(m, k, src)
 }
 
+// maxGrid bounds the patches a side: attention costs the fourth power. Published models have 74 at most.
+const maxGrid = 256
+
 // checkGrid refuses pictures that the reference refuses. DINOv2 takes any grid.
 func (s *vitSpec) checkGrid(m vitMember, k vitKeys, src Source) error {
 	own := s.oldGrid * s.patch
 	switch {
+	case s.grid > maxGrid || s.side > maxSide:
+		return fmt.Errorf("%dx%d patches of %d pixels are more than is possible (%dx%d)", s.grid, s.grid, s.patch, maxGrid, maxGrid)
 	case m.family != "dinov2" && s.grid != s.oldGrid:
 		return fmt.Errorf("it was trained on pictures of %d pixels (%dx%d patches of %d), and the preset gives %d: choose a preset of that size", own, s.oldGrid, s.oldGrid, s.patch, s.side)
 	case m.family == "dinov2" && s.side%s.patch != 0 || s.grid == 0:
