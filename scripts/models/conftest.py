@@ -21,7 +21,7 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "form" in metafunc.fixturenames:
+    if {"reference", "form"} <= set(metafunc.fixturenames):
         rows = [(c, f, c.fast is True and f == c.forms[0] or c.fast == "every form") for c in ROWS for f in c.forms]
         metafunc.parametrize("reference,form", [row(c, f, fast=fast) for c, f, fast in rows])
     elif "reference" in metafunc.fixturenames:
