@@ -40,9 +40,15 @@ func (a *app) extractCommand() *cobra.Command {
 		Short: "Write the feature vectors of images to a file",
 		Long: `Write the feature vectors of images to a file, one row an image, in the order of the input.
 
-INPUT is a file, a folder (with all folders below it), a pattern in quotes ('photos/**/*.jpg'), @LIST (a file with one
-path a line), or - (the same from standard input). Folders and patterns take the files whose names end like an image's;
-a file given by its own name is always a row.
+INPUT is a file, a folder (with all folders below it), a pattern in quotes ('photos/**/*.jpg', 'shard-{000..099}.tar'),
+@LIST (a file with one path a line), or - (the same from standard input). Folders and patterns take the files whose names
+end like an image's; a file given by its own name is always a row.
+
+A tar archive (.tar, .tar.gz, .tar.zst) gives a row for each image in it, whose id is the name up to the first dot, as in
+a WebDataset. A table (.parquet, .arrow, .arrows, .feather) gives one for each of its rows: the column of images, or of
+their paths, is found by name and type; ids are row numbers, or --id-column. Folders and patterns without an image stand
+for their tables and archives. URLs (s3://, gs://, azblob://, https://) are read as files are. What of a table or an
+archive can't be read is rows that say so; the rest comes.
 
 OUT is a Parquet file (.parquet), an Arrow IPC file (.arrow) or stream (.arrows), NumPy (.npy, with the ids in
 OUT.npy.ids.jsonl) or JSON lines (.jsonl); - is an Arrow stream on standard output. It appears when it is whole.
@@ -58,6 +64,8 @@ all are there. What such a run has finished stays when it is interrupted, howeve
 		Example: `  imgvec extract photos/ -o features.parquet
   imgvec extract photos/ -o features/ --shard-rows 100000 --resume
   imgvec extract --retry-failed features/
+  imgvec extract 'shards/{000..099}.tar' -o features.parquet --keep-columns json
+  imgvec extract products.parquet -o features.parquet --id-column sku --keep-columns '*'
   imgvec extract 'shop/**/*.jpg' logo.png -o features.npy --model resnet50
   find /data -name '*.jpg' -newer last | imgvec extract - -o - | python3 consume.py`,
 		Args: cobra.ArbitraryArgs,
