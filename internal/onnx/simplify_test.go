@@ -69,7 +69,7 @@ func runEdit(t *testing.T, e *onnx.Edit, n, side int, input []float32, outputs .
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taps.Close()
+	defer taps.Close() //nolint:errcheck // a test's
 	buffer, err := ort.NewBuffer(4 * len(input))
 	if err != nil {
 		t.Fatal(err)
