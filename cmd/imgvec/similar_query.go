@@ -158,7 +158,7 @@ func (l *likeness) openModel(ctx context.Context) (*executor.Executor, error) {
 		return nil, usagef("%s does not say which model made it, so the features of an image can't be computed: name it (--model)", f.in)
 	}
 	m, err := model.Open(name, model.OpenOptions{})
-	if err == nil && meta.Feature != "" && m.Spec.Feature != meta.Feature {
+	if err == nil && m.SHA256 == meta.ModelSHA256 && m.Spec.Feature != meta.Feature {
 		m, err = model.Open(name, model.OpenOptions{Output: meta.Feature})
 	}
 	if err != nil {
