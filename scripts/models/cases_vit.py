@@ -186,7 +186,7 @@ def dino_cases():
     yield huggingface("small-huggingface-module", lambda: hf.Dinov2Model(hf.Dinov2Config(**DINO)), state=lambda m: m.state_dict(), fast=True)
     yield huggingface("small-huggingface-classifier", lambda: hf.Dinov2ForImageClassification(hf.Dinov2Config(**DINO, num_labels=7)), fast=True)
     for arch, width, depth in (("dinov2-s14", 384, 12), ("dinov2-b14", 768, 12), ("dinov2-l14", 1024, 24)):
-        c = {"hidden_size": width, "num_hidden_layers": depth, "num_attention_heads": width // 64, "image_size": 518}
+        c = {"hidden_size": width, "num_hidden_layers": depth, "num_attention_heads": width // 64, "image_size": 518, "patch_size": 14}
         yield huggingface("huggingface", lambda c=c: hf.Dinov2Model(hf.Dinov2Config(**c)), 224, arch=arch)
         yield huggingface("huggingface", lambda c=c: hf.Dinov2WithRegistersModel(hf.Dinov2WithRegistersConfig(**c)), 224, arch=arch + "-reg")
 

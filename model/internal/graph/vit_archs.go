@@ -109,10 +109,19 @@ func (k vitKeys) family(src Source) string {
 		return k.families[0]
 	case k.has(src, k.preNorm+"weight") && slices.Contains(clipDims, side(src, k.projection+"weight", 0)):
 		return "clip"
-	case k.has(src, first+k.scale1) && k.has(src, k.class) && side(src, k.patch+"weight", 2) == 14:
+	case k.has(src, first+k.scale1) && k.dino(src):
 		return "dinov2"
 	}
 	return "vit"
+}
+
+// dino tells DINOv2 from other models with a layer scale. Hugging Face has no other; in timm's naming DeiT III has a
+// classifier.
+func (k vitKeys) dino(src Source) bool {
+	if k.poolNorm == "" || has(src, k.prefixes[0]+"mask_token") {
+		return true
+	}
+	return k.has(src, k.class) && side(src, k.patch+"weight", 2) == 14 && !has(src, k.head+"weight")
 }
 
 // clipDims are the dimensions of the published CLIPs' embeddings. In timm's naming the projection is a classifier; the
