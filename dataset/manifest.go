@@ -55,7 +55,7 @@ type part struct {
 	Files  []partFile      `json:"files"` // none where all its images were left out
 	Items  int64           `json:"items"` // inputs that it took
 	Rows   int64           `json:"rows"`
-	State  json.RawMessage `json:"state,omitempty"` // the caller's, of all parts up to this one
+	State  json.RawMessage `json:"state,omitempty"` // the caller's
 }
 
 type partFile struct {

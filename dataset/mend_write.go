@@ -235,12 +235,12 @@ func jsonColumns(name string) (columns []string, err error) {
 		return nil, err
 	}
 	defer f.Close()
-	line, err := bufio.NewReader(f).ReadBytes('\n')
+	line, _ := bufio.NewReader(f).ReadBytes('\n') // what can't be read is no JSON
 	if len(line) == 0 {
 		return nil, nil // no row
 	}
 	var row map[string]json.RawMessage
-	if err = json.Unmarshal(line, &row); err != nil {
+	if err := json.Unmarshal(line, &row); err != nil {
 		return nil, fmt.Errorf("its first line is no JSON: %w", err)
 	}
 	for key := range row {

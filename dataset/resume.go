@@ -22,7 +22,7 @@ func OpenShards(ctx context.Context, folder string, meta Meta, opts PartsOptions
 		return nil, err
 	}
 	p := &Parts{opts: opts, output: folder, final: final, dir: final, meta: meta, format: format}
-	return p, p.open(ctx, func(old bool) error { return p.clearFolder(old) })
+	return p, p.open(ctx, p.clearFolder)
 }
 
 // OpenParts begins, or goes on with, an output that is one file, as Create writes it. Its parts stand in OUT.parts until
@@ -40,11 +40,11 @@ func OpenParts(ctx context.Context, output string, meta Meta, opts PartsOptions)
 		return nil, err
 	}
 	p := &Parts{opts: opts, output: output, final: final, dir: PartsFolder(final), meta: meta, format: format, joins: true}
-	return p, p.open(ctx, func(bool) error { return removeParts(p.dir) })
+	return p, p.open(ctx, func() error { return removeParts(p.dir) })
 }
 
 // open takes the lock and finds what is there already; empty makes room for a run that begins anew.
-func (p *Parts) open(ctx context.Context, empty func(old bool) error) (err error) {
+func (p *Parts) open(ctx context.Context, empty func() error) (err error) {
 	if p.opts.DType, err = ParseDType(string(p.opts.DType)); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (p *Parts) open(ctx context.Context, empty func(old bool) error) (err error
 	if err := p.man.keep(0); err != nil {
 		return err
 	}
-	return empty(old)
+	return empty()
 }
 
 // resume goes on behind the last part that is as it was.
@@ -95,10 +95,14 @@ func (p *Parts) resume(ctx context.Context) error {
 }
 
 func (p *Parts) goOn(parts []part) error {
-	p.before.Parts, p.before.Items, p.before.Rows = p.Done()
-	if len(parts) > 0 {
-		p.before.State = parts[len(parts)-1].State
+	for i := range parts {
+		p.count(&parts[i])
+		if parts[i].State != nil {
+			p.before.States = append(p.before.States, parts[i].State)
+		}
+		parts[i].State = nil // it is in the file; of thousands of parts it would fill the memory
 	}
+	p.before.Parts, p.before.Items, p.before.Rows = p.Done()
 	return nil
 }
 
@@ -157,9 +161,12 @@ func words(args []string) string {
 
 // unfinished tells that an interrupted run has left parts.
 func (p *Parts) unfinished() error {
-	parts, items, _ := p.Done()
+	var items int64
+	for _, part := range p.man.parts {
+		items += part.Items
+	}
 	return usagef("imgvec: output %q: an interrupted run has left %s with %d images done: go on with --resume, or begin anew with --force",
-		p.output, counted(parts, "finished part"), items)
+		p.output, counted(len(p.man.parts), "finished part"), items)
 }
 
 func counted(n int, what string) string {

@@ -26,7 +26,7 @@ type PartsOptions struct {
 	// be read twice. It is called once: at once to compare, else when the first part is finished.
 	Given  []string
 	Inputs func(context.Context) (string, error)
-	// State is what the caller wants to have back by Before, as JSON. It is called after the last row of each part.
+	// State is what the caller wants to have back by Before of each part, as JSON. It is called after the part's last row.
 	State func() any
 }
 
@@ -53,8 +53,9 @@ type Parts struct {
 	broken bool // it can't be finished
 
 	mu        sync.Mutex // of what follows
-	cur       Writer     // the part; nil between parts
-	whole     bool       // the output is, and stands under its name
+	done      done
+	cur       Writer // the part; nil between parts
+	whole     bool   // the output is, and stands under its name
 	discarded bool
 	closed    bool
 }
@@ -63,27 +64,40 @@ type Parts struct {
 type Before struct {
 	Parts       int
 	Items, Rows int64
-	State       json.RawMessage // of the last part
-	Redone      string          // the first part that was finished and is not as it was; "": none
+	States      []json.RawMessage // of all parts, in order
+	Redone      string            // the first part that was finished and is not as it was; "": none
 }
 
 // Before tells what earlier runs have done; the caller begins with item Before().Items.
 func (p *Parts) Before() Before { return p.before }
 
-// Done is how many parts are finished, and how many items they took, earlier runs' too. It belongs to the writing goroutine.
+// Done is how many parts are finished, and how many items they took, earlier runs' too. Any goroutine may ask.
 func (p *Parts) Done() (parts int, items, rows int64) {
-	for _, part := range p.man.parts {
-		items, rows = items+part.Items, rows+part.Rows
-	}
-	return len(p.man.parts), items, rows
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done.parts, p.done.items, p.done.rows
 }
 
 // Files is how many files of rows are finished.
-func (p *Parts) Files() (n int) {
-	for _, part := range p.man.parts {
-		n += min(len(part.Files), 1)
-	}
-	return n
+func (p *Parts) Files() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done.files
+}
+
+// done is what is finished.
+type done struct {
+	parts, files int
+	items, rows  int64
+}
+
+func (p *Parts) count(part *part) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done.parts++
+	p.done.files += min(len(part.Files), 1)
+	p.done.items += part.Items
+	p.done.rows += part.Rows
 }
 
 // partName is the name of a part without its extension. Readers take the files of a folder in the order of their
@@ -182,6 +196,8 @@ func (p *Parts) cut() error {
 	if err := p.man.add(p.part); err != nil {
 		return err
 	}
+	p.count(&p.part)
+	p.man.parts[number].State = nil // as goOn
 	p.part, p.broken = part{}, false
 	return nil
 }

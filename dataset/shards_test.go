@@ -130,7 +130,7 @@ func TestPartsOfSkippedItems(t *testing.T) {
 		if joined { // what was begun is kept
 			want = Before{Parts: 2, Items: 5, Rows: 3}
 		}
-		if got := p.Before(); got.Parts != want.Parts || got.Items != want.Items || got.Rows != want.Rows || string(got.State) != `{"n":1}` {
+		if got := p.Before(); got.Parts != want.Parts || got.Items != want.Items || got.Rows != want.Rows || len(got.States) != want.Parts || string(got.States[0]) != `{"n":1}` {
 			t.Errorf("before: %+v, want %+v", got, want)
 		}
 		p.Skip()

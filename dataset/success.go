@@ -119,7 +119,8 @@ func (p *Parts) complete() error {
 	if !p.joins {
 		mark = filepath.Join(p.final, successName)
 	}
-	if _, err := os.Stat(mark); err != nil || !p.opts.Resume || p.opts.Force || inParts(p.final) {
+	_, missing := os.Stat(mark)
+	if missing != nil || !p.opts.Resume || p.opts.Force || inParts(p.final) {
 		return nil
 	}
 	v, err := OpenVectors(p.final, VectorsOptions{})
@@ -200,7 +201,7 @@ func checkContent(folder, final string, opts PartsOptions) error {
 }
 
 // clearFolder makes the folder, or empties it of an older run. _SUCCESS goes first.
-func (p *Parts) clearFolder(bool) error {
+func (p *Parts) clearFolder() error {
 	if err := os.Mkdir(p.final, 0o777); err == nil || !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -109,7 +109,7 @@ func (x *extraction) create(ctx context.Context) (err error) {
 	}
 	opts := f.partsOptions()
 	opts.Kept = x.source.Kept()
-	opts.Run, opts.Given, opts.State = x.settings(), x.inputs, x.tally.state
+	opts.Run, opts.Given, opts.State = x.settings(), x.inputs, x.tally.part
 	opts.Inputs = func(context.Context) (string, error) { return x.digest() }
 	open := dataset.OpenShards
 	if f.shardRows == 0 {
@@ -149,7 +149,7 @@ func (x *extraction) goOn() error {
 	if before.Redone != "" {
 		fmt.Fprintf(x.stderr, "%s is missing or is not as it was written: it and what follows is done again\n", before.Redone)
 	}
-	if err := x.tally.resume(before.State); err != nil {
+	if err := x.tally.resume(before.States); err != nil {
 		return err
 	}
 	if x.tally.before != before.Items {

@@ -267,10 +267,15 @@ func TestReasonsForFailure(t *testing.T) {
 		t.Errorf("%d reasons are kept", n)
 	}
 	again := newTally()
-	state, err := json.Marshal(tally.state())
+	first, err := json.Marshal(tally.part())
 	must(t, err)
-	must(t, again.resume(state))
-	if a, b := fmt.Sprint(again.reasons()), fmt.Sprint(tally.reasons()); a != b || again.before != 1000 || again.failed.Load() != 1000 {
+	for range 3 {
+		tally.add(failedResult("reason x"))
+	}
+	second, err := json.Marshal(tally.part())
+	must(t, err)
+	must(t, again.resume([]json.RawMessage{first, second}))
+	if a, b := fmt.Sprint(again.reasons()), fmt.Sprint(tally.reasons()); a != b || again.before != 1003 || again.failed.Load() != 1003 {
 		t.Errorf("after a resume:\n%s\nbefore:\n%s", a, b)
 	}
 }

@@ -26,8 +26,10 @@ type tally struct {
 	start        time.Time
 	retries      dataset.Retries
 
-	mu       sync.Mutex
+	mu       sync.Mutex // of what follows
 	failures map[reason]*failure
+	fresh    map[reason]*failure // since the last part
+	parted   int64               // of done: up to there
 }
 
 // failure is the images that failed for one reason.
@@ -50,35 +52,61 @@ const (
 	topReasons   = 10  // in the summary
 )
 
-func newTally() *tally { return &tally{start: time.Now(), failures: map[reason]*failure{}} }
+func newTally() *tally {
+	return &tally{start: time.Now(), failures: map[reason]*failure{}, fresh: map[reason]*failure{}}
+}
 
-// tallyState is a tally in the manifest of a run that can be resumed.
-type tallyState struct {
+// partTally is what became of the images of one part of a run that can be resumed.
+type partTally struct {
 	Images   int64     `json:"images"`
-	Failed   int64     `json:"failed"`
 	Failures []failure `json:"failures,omitempty"`
 }
 
-func (t *tally) state() any { return tallyState{t.done.Load(), t.failed.Load(), t.reasons()} }
-
-// resume begins where an earlier run's tally was.
-func (t *tally) resume(state []byte) error {
-	if len(state) == 0 {
-		return nil
-	}
-	var was tallyState
-	if err := json.Unmarshal(state, &was); err != nil {
-		return fmt.Errorf("read the counts of the interrupted run: %w", err)
-	}
+// part takes what was added since the last part.
+func (t *tally) part() any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, f := range was.Failures {
-		t.failures[reason{f.Reason, f.Detail}] = &f
+	done := t.done.Load()
+	p := partTally{done - t.parted, sorted(t.fresh)}
+	t.parted, t.fresh = done, map[reason]*failure{}
+	return p
+}
+
+// resume begins where earlier runs came to.
+func (t *tally) resume(parts []json.RawMessage) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, text := range parts {
+		var p partTally
+		if err := json.Unmarshal(text, &p); err != nil {
+			return fmt.Errorf("read the counts of the interrupted run: %w", err)
+		}
+		t.done.Add(p.Images)
+		for i := range p.Failures {
+			t.failed.Add(p.Failures[i].Count)
+			merge(t.failures, &p.Failures[i])
+		}
 	}
-	t.done.Store(was.Images)
-	t.failed.Store(was.Failed)
-	t.before = was.Images
+	t.before, t.parted = t.done.Load(), t.done.Load()
 	return nil
+}
+
+// merge adds failures of one reason.
+func merge(to map[reason]*failure, f *failure) {
+	why := reason{f.Reason, f.Detail}
+	have := to[why]
+	if have == nil && len(to) >= mostReasons {
+		why.detail = "other"
+		have = to[why]
+	}
+	if have == nil {
+		one := *f
+		one.Detail, one.Examples = why.detail, slices.Clone(f.Examples)
+		to[why] = &one
+		return
+	}
+	have.Count += f.Count
+	have.Examples = append(have.Examples, f.Examples[:min(len(f.Examples), mostExamples-len(have.Examples))]...)
 }
 
 func (t *tally) add(r *imgvec.Result) {
@@ -87,22 +115,11 @@ func (t *tally) add(r *imgvec.Result) {
 		return
 	}
 	t.failed.Add(1)
-	why := reason{kindOf(r.Err), detailOf(r.Err)}
+	f := &failure{Reason: kindOf(r.Err), Detail: detailOf(r.Err), Count: 1, ID: r.ID, Error: firstError(r.Err), Examples: []string{r.ID}}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f := t.failures[why]
-	if f == nil && len(t.failures) >= mostReasons {
-		why.detail = "other"
-		f = t.failures[why]
-	}
-	if f == nil {
-		f = &failure{Reason: why.kind, Detail: why.detail, ID: r.ID, Error: firstError(r.Err)}
-		t.failures[why] = f
-	}
-	f.Count++
-	if len(f.Examples) < mostExamples {
-		f.Examples = append(f.Examples, r.ID)
-	}
+	merge(t.failures, f)
+	merge(t.fresh, f)
 }
 
 // kinds are the reasons that failures are grouped by; the errors themselves differ from image to image.
@@ -185,8 +202,12 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 func (t *tally) reasons() []failure {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return sorted(t.failures)
+}
+
+func sorted(failures map[reason]*failure) []failure {
 	out := []failure{}
-	for _, f := range t.failures {
+	for _, f := range failures {
 		one := *f
 		one.Examples = slices.Clone(f.Examples)
 		out = append(out, one)
