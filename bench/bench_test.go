@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/imgvec/imgvec/model"
 )
 
 // fakePeer is a contender that does 10 images in the given seconds a round.
@@ -129,5 +131,35 @@ func TestParseStat(t *testing.T) {
 	p.seconds = 0
 	if want := (procStat{name: "a ) name", pid: 42, parent: 7, session: 40}); err != nil || p != want || math.Abs(seconds-2.3) > 1e-9 {
 		t.Errorf("got %+v, %v s, %v", p, seconds, err)
+	}
+}
+
+// The quantised model takes part where it is installed, or where it was asked for.
+func TestINT8Contenders(t *testing.T) {
+	t.Setenv("IMGVEC_HOME", t.TempDir())
+	if all, err := int8Contenders(options{model: "resnet50-random"}, "self", "list"); err != nil || len(all) != 0 {
+		t.Errorf("not installed, not asked for: %v, %v", all, err)
+	}
+	if _, err := int8Contenders(options{model: "resnet50-random", int8: "mine"}, "self", "list"); err == nil {
+		t.Error("a model that was asked for and is not there is passed over")
+	}
+	m, err := model.Random("resnet18", 0, model.RandomOptions{Name: "r-int8", Home: os.Getenv("IMGVEC_HOME")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := int8Contenders(options{model: "r"}, "self", "list")
+	if err != nil || len(all) != 2 || all[0].name != libraryINT8 || all[1].command[len(all[1].command)-1] != m.Name {
+		t.Errorf("%v, %v", all, err)
+	}
+	rates := map[string][]float64{library: {2, 2}, libraryINT8: {6, 8}, torchScript: {1, 1}, decodeOnly: {24, 24}, inferINT8: {8, 12}}
+	want := map[string]float64{"imgvec in int8 / the usual PyTorch script": 7, "imgvec in int8 / imgvec": 3.5, "imgvec in int8 / its bound": 1}
+	for _, r := range ratios(rates) {
+		if v, ok := want[r.text]; ok && v != r.Median {
+			t.Errorf("%s is %v, want %v", r.text, r.Median, v)
+		}
+		delete(want, r.text)
+	}
+	if len(want) > 0 {
+		t.Errorf("no ratio %v", want)
 	}
 }
