@@ -66,6 +66,9 @@ func explain(err error, address, path string) error {
 	if _, isHub, _ := parseHub(address); isHub && errors.As(err, &said) && (said.Code == http.StatusUnauthorized || said.Code == http.StatusForbidden) {
 		return fmt.Errorf("can't download: %w; its owner may ask you to accept terms on the hub's page first: do so, and set %s to a token of yours", err, tokenEnv)
 	}
+	if path == "" { // the hub answered: it has no such file
+		return fmt.Errorf("can't download: %w", err)
+	}
 	from := address
 	if a, isHub, _ := parseHub(address); isHub {
 		from = a.at(hubEndpoint)

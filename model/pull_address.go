@@ -67,7 +67,7 @@ func pinOf(sum string) string {
 func pullHub(ctx context.Context, a hubAddress, opts PullOptions) (*Model, error) {
 	if !opts.offline() && (!a.pinned() || opts.SHA256 == "") {
 		if err := lookUp(ctx, &a, &opts); err != nil {
-			return nil, explain(fmt.Errorf("%s: %w", a.at(endpoint()), err), a.String(), fileIn(opts.downloads(), a.String()))
+			return nil, unreachable(err, a)
 		}
 	}
 	if opts.SHA256 == "" {
@@ -85,6 +85,18 @@ func pullHub(ctx context.Context, a hubAddress, opts PullOptions) (*Model, error
 	}
 	_, name, _ := strings.Cut(a.repo, "/")
 	return importDownload(ctx, file, a.String(), name, opts)
+}
+
+// unreachable adds the remedy where the hub does not answer: nothing is known of the file then, so that a folder with it
+// and what lies beside it is all that helps.
+func unreachable(err error, a hubAddress) error {
+	err = fmt.Errorf("%s: %w", a.at(endpoint()), err)
+	var said *hub.StatusError
+	if errors.As(err, &said) {
+		return explain(err, a.String(), "")
+	}
+	return fmt.Errorf("can't ask the hub: %w; on a machine that can reach it get %s and the preprocessor_config.json and config.json beside it, "+
+		"and run here: imgvec model import FOLDER; or name another hub in %s", err, a.at(hubEndpoint), endpointEnv)
 }
 
 // lookUp asks the hub which commit is meant, and which SHA-256 the file has.

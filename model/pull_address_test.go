@@ -135,6 +135,12 @@ func TestPullOfWhatIsNotThere(t *testing.T) {
 	newFakeHub(t)
 	_, err := Pull(context.Background(), "hf://owner/net/absent.safetensors", PullOptions{Home: t.TempDir()})
 	errorWith(t, err, "404", "/owner/net/resolve/main/absent.safetensors")
+	if strings.Contains(err.Error(), "put it here") {
+		t.Errorf("who asks for what does not exist is sent to get it: %v", err)
+	}
+	t.Setenv(endpointEnv, "http://127.0.0.1:1")
+	_, err = Pull(context.Background(), hubModel, PullOptions{Home: t.TempDir()})
+	errorWith(t, err, "connection refused", "get https://huggingface.co/owner/net/resolve/main/model.safetensors", "imgvec model import FOLDER")
 	_, err = Pull(context.Background(), "https:///x", PullOptions{Home: t.TempDir()})
 	errorWith(t, err, "not the address of a file")
 	_, err = Pull(context.Background(), "hf://owner/net", PullOptions{Home: t.TempDir()})

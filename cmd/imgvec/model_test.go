@@ -214,7 +214,7 @@ func TestPullSaysWhatIsWrong(t *testing.T) {
 	command(t, "model", "pull", "resnet5").want(t, exitFailed, "did you mean resnet50")
 	began := time.Now()
 	o := call{args: []string{"model", "pull", "hf://a/b/c.safetensors"}, env: []string{"HF_ENDPOINT=http://127.0.0.1:1"}}.run(t)
-	o.want(t, exitFailed, "connection refused", "on a machine that can reach it get https://huggingface.co/a/b/resolve/main/c.safetensors", "IMGVEC_MIRROR")
+	o.want(t, exitFailed, "connection refused", "on a machine that can reach it get https://huggingface.co/a/b/resolve/main/c.safetensors", "imgvec model import FOLDER", "HF_ENDPOINT")
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v to say that there is no network", took)
 	}
