@@ -142,18 +142,18 @@ func checkFields(name string, class hfClass, text []byte) error {
 		switch strings.TrimSpace(string(fields[field])) {
 		case "", "null", "false", "0":
 		default:
-			return fmt.Errorf("%s is %s, which is not supported for a %s", field, fields[field], name)
+			return fmt.Errorf("%s is %s, which %s does not know, or no preset can follow", field, fields[field], name)
 		}
 	}
 	for _, field := range []string{"size", "crop_size", "crop_pct", "resample", "rescale_factor", "image_mean", "image_std"} {
 		idle := field == "crop_pct" && class.cropPct == 0 || field == "crop_size" && !class.crop.complete()
 		if string(fields[field]) == "null" && !idle {
-			return fmt.Errorf("%s is null: leave it out for the default of a %s, or give it a value", field, name)
+			return fmt.Errorf("%s is null: leave it out for the default of %s, or give it a value", field, name)
 		}
 	}
 	for _, field := range class.unsettled {
 		if fields[field] == nil {
-			return fmt.Errorf("%s is missing, and releases of transformers do not agree on what a %s then does: write it into the file", field, name)
+			return fmt.Errorf("%s is missing, and releases of transformers do not agree on what %s then does: write it into the file", field, name)
 		}
 	}
 	return nil
