@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/imgvec/imgvec"
 	"github.com/imgvec/imgvec/internal/measure"
+	"github.com/imgvec/imgvec/model"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -134,10 +136,14 @@ func printInstalled(w io.Writer, m measure.Model, usual measure.Auto) {
 	if m.Auto != nil {
 		text += "; " + modelAuto(*m.Auto, usual)
 	}
+	if m.Quantised != nil {
+		text += againstFloat(*m.Quantised)
+		m.Cosines = slices.DeleteFunc(slices.Clone(m.Cosines), func(c model.Cosine) bool { return c.Precision == imgvec.INT8 })
+	}
 	for _, c := range m.Cosines {
 		text += fmt.Sprintf("; %s %s: least cosine %.5f", c.Provider, c.Precision, c.Min)
 	}
-	if len(m.Cosines) == 0 {
+	if len(m.Cosines) == 0 && m.Quantised == nil {
 		text += "; precisions not measured: imgvec model verify " + m.Name
 	}
 	fmt.Fprintf(w, "model %s\t%s\n", m.Name, text)

@@ -199,3 +199,12 @@ func floatCosine(c model.FloatCosine) string {
 	}
 	return text
 }
+
+// againstFloat is what the doctor says of a quantised model.
+func againstFloat(q model.Quantisation) string {
+	text := ""
+	for _, c := range q.Cosines {
+		text += fmt.Sprintf("; %s %s: mean cosine to %s in float %.5f", c.Provider, q.Precision, q.From, c.Mean)
+	}
+	return text
+}

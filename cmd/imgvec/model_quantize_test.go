@@ -162,6 +162,9 @@ func usesQuantised(t *testing.T, env []string, images string) {
 	if got := run("model", "verify", "conv-int8"); got.code != exitOK || !strings.Contains(got.stderr, "cosine to int8 on ONNX Runtime's own provider") {
 		t.Errorf("verify: status %d, %s", got.code, got.stderr)
 	}
+	if got := run("doctor"); !strings.Contains(got.stdout, "int8: mean cosine to conv in float 0.99") || strings.Contains(got.stdout, "int8: least cosine") {
+		t.Errorf("doctor: %s%s", got.stdout, got.stderr)
+	}
 	if got := run("model", "quantize", "conv-int8", "--images", images, "-o", "conv-int8-int8"); got.code != exitFailed || !strings.Contains(got.stderr, "computes in int8") {
 		t.Errorf("quantised again: status %d, %s", got.code, got.stderr)
 	}

@@ -37,6 +37,8 @@ type Model struct {
 	Cosines []model.Cosine `json:"cosines,omitempty"`
 	Auto    *Auto          `json:"auto,omitempty"`  // what extract takes for it; nil where nothing can run
 	Error   string         `json:"error,omitempty"` // why it can't be used
+
+	Quantised *model.Quantisation `json:"quantised,omitempty"` // of a quantised model; its Cosines compare int8 with int8
 }
 
 // Auto is what --device auto and --precision auto choose: the machine's for a model that holds its accuracy, or a model's.
@@ -69,7 +71,7 @@ func lookModel(name string, c CPU, g GPU) Model {
 	if err != nil {
 		return Model{Name: name, Error: err.Error()}
 	}
-	found := Model{Name: name, Dim: m.Spec.Dim, Random: m.Random, Cosines: m.Manifest.Cosines}
+	found := Model{Name: name, Dim: m.Spec.Dim, Random: m.Random, Cosines: m.Manifest.Cosines, Quantised: m.Manifest.Quantised}
 	if c.Error != "" && !g.Usable {
 		return found
 	}
