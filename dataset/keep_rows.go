@@ -23,6 +23,21 @@ type keptBatch struct {
 	rowBytes int           // about what a row takes
 }
 
+// apart copies columns out of the memory that they share with images: they stay longer, until their rows are written.
+func apart(cols []arrow.Array) []arrow.Array {
+	out := make([]arrow.Array, len(cols))
+	for i, col := range cols {
+		if col == nil {
+			continue
+		}
+		out[i] = col
+		if alone, err := array.Concatenate([]arrow.Array{col}, memory.DefaultAllocator); err == nil {
+			out[i] = alone
+		}
+	}
+	return out
+}
+
 func newKeptBatch(cols []arrow.Array, rows int) *keptBatch {
 	b := &keptBatch{cols: cols}
 	var total uint64

@@ -74,6 +74,14 @@ func (s *Source) openRemote(ctx context.Context, arg string) ([]input, error) {
 		}
 	case *bucket:
 		return s.openBucket(ctx, in)
+	case *place:
+		found, err := in.resolve(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if b, ok := found.(*bucket); ok {
+			return s.openBucket(ctx, b)
+		}
 	}
 	return []input{in}, nil
 }

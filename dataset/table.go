@@ -176,7 +176,7 @@ func (w *tableWalk) part(plan *tablePlan, kept []int, p tablePart) {
 	get := plan.getter(w.ctx, p.cols, kept)
 	var batch *keptBatch
 	if len(w.kept.columns()) > 0 {
-		batch = newKeptBatch(get.kept, int(p.rows))
+		batch = newKeptBatch(apart(get.kept), int(p.rows))
 	}
 	for i := int(max(0, w.skip-p.first)); i < int(p.rows); i++ {
 		w.rows = p.first + int64(i)
