@@ -71,10 +71,12 @@ func (s liteScale) fits(l *loader) bool {
 		if side(l.src, l.theirs(fmt.Sprintf("_blocks.%d._project_conv.weight", i)), 0) != b.out {
 			return false
 		}
+		lastOfStage := i+1 == len(blocks) || blocks[i+1].stage != b.stage
+		if lastOfStage && has(l.src, fmt.Sprintf("blocks.%d.%d.conv_dw.weight", b.stage, b.index+1)) {
+			return false
+		}
 	}
-	count := counted(l.src, func(i int) string { return fmt.Sprintf("_blocks.%d._project_conv.weight", i) })
-	last := blocks[len(blocks)-1]
-	return count <= len(blocks) && !has(l.src, fmt.Sprintf("blocks.%d.%d.conv_pwl.weight", last.stage, last.index+1))
+	return !has(l.src, fmt.Sprintf("_blocks.%d._project_conv.weight", len(blocks)))
 }
 
 // EfficientNetLite builds arch ("efficientnet-lite0" to "efficientnet-lite4": no squeeze-and-excite, ReLU6) from a

@@ -50,9 +50,9 @@ func (r randomWeights) Generate(name string, shape []int64) []float32 {
 		r.normal(values, name, math.Sqrt(2/fanIn))
 	case len(shape) == 2:
 		r.normal(values, name, 0.01)
-	case strings.HasSuffix(name, ".running_var") || strings.HasSuffix(name, ".weight"):
+	case strings.HasSuffix(name, ".running_var") || strings.HasSuffix(name, ".weight") || strings.HasSuffix(name, ".gamma"):
 		one := float32(1)
-		if lastNorm.MatchString(name) {
+		if lastNorm.MatchString(name) || strings.HasSuffix(name, ".gamma") {
 			one = 0.25
 		}
 		for i := range values {
