@@ -155,8 +155,9 @@ func (n *convnext) head(x string) {
 }
 
 // block is a depthwise 7x7 convolution, a layer norm, and a perceptron four times as wide at every place. The perceptron
-// is two 1x1 convolutions, which ONNX Runtime computes faster than matrix products between two transpositions
-// (docs/performance.md).
+// is two 1x1 convolutions rather than matrix products between two transpositions: ConvNeXt-T took 10.3 s of CPU time for
+// 100 photos with ONNX Runtime 1.30 in fp32, and 11.7 with matrix products; in OpenVINO 2026.4 in bf16 both took 6.8 to
+// 7.2 (imgvec extract on an AMD EPYC of family 25, model 17, 2 cores, one run each).
 func (n *convnext) block(x, key string, width int64) string {
 	wide := 4 * width
 	y := n.biasedConv(x, key+".conv_dw", key+".conv_dw", conv{in: width, out: width, kernel: 7, stride: 1, before: 3, after: 3, group: width})
