@@ -152,9 +152,9 @@ func (c *columns) record() (arrow.RecordBatch, error) {
 		c.width.ints(c.rows),
 		c.height.ints(c.rows),
 	}
-	arrays := make([]arrow.Array, len(data))
-	for i, d := range data {
-		arrays[i] = array.MakeFromData(d)
+	arrays := make([]arrow.Array, 0, len(data)+len(c.kept.kept.columns()))
+	for _, d := range data {
+		arrays = append(arrays, array.MakeFromData(d))
 	}
 	kept, err := c.kept.arrays()
 	if err != nil {

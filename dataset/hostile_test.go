@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -164,7 +163,7 @@ func FuzzInputs(f *testing.F) {
 		path := filepath.Join(t.TempDir(), kinds[int(kind)%len(kinds)])
 		write(t, path, data)
 		if _, err := drain(path, 1000); err != nil && err.Error() == "" {
-			t.Error(fmt.Sprintf("an error without words: %T", err))
+			t.Errorf("an error without words: %T", err)
 		}
 	})
 }

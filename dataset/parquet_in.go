@@ -154,61 +154,62 @@ func (r *parquetIn) read(ctx context.Context, columns []int, skip int64, yield f
 	slices.Sort(cols)
 	first := int64(0)
 	for g := range r.pq.NumRowGroups() {
-		rows, err := r.groupRows(g)
+		rows, damage := r.groupRows(g)
+		var more bool
 		switch {
 		case first+rows <= skip:
-			if !yield(tablePart{first: first, rows: rows, passed: true}) {
-				return nil
-			}
-		case err != nil:
-			if !yield(tablePart{first: first, rows: rows, err: err}) {
-				return nil
-			}
+			more = yield(tablePart{first: first, rows: rows, passed: true})
+		case damage != nil:
+			more = yield(tablePart{first: first, rows: rows, err: damage})
 		default:
-			done, more, gerr := r.group(ctx, g, cols, first, rows, yield)
-			if !more || ctx.Err() != nil {
-				return nil
-			}
-			if err = gerr; err == nil && done < rows {
-				err = fmt.Errorf("row group %d is damaged: it ends after %d of %d rows", g, done, rows)
-			}
-			if err != nil && !yield(tablePart{first: first + done, rows: min(rows-done, maxLost), err: err}) {
-				return nil
-			}
+			more = r.group(ctx, g, cols, first, rows, yield)
+		}
+		if !more || ctx.Err() != nil {
+			return nil //nolint:nilerr // the caller looks at its ctx
 		}
 		first += rows
 	}
 	return nil
 }
 
-// group yields the rows of a row group, and says how many were read.
-func (r *parquetIn) group(ctx context.Context, g int, cols []int, first, rows int64, yield func(tablePart) bool) (done int64, more bool, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("row group %d can't be read after row %d: %w", g, first+done, err)
-		}
-	}()
-	more = true
+// group yields the rows of a row group: those that can be read, and the others as a part that fails.
+func (r *parquetIn) group(ctx context.Context, g int, cols []int, first, rows int64, yield func(tablePart) bool) bool {
+	done, stopped := int64(0), false
+	err := r.records(ctx, g, cols, rows, func(batch arrow.RecordBatch) bool {
+		n := min(batch.NumRows(), rows-done)
+		part := tablePart{first: first + done, rows: n, cols: retained(batch)}
+		done += n
+		stopped = !yield(part)
+		return !stopped && done < rows
+	})
+	if stopped || ctx.Err() != nil || done == rows {
+		return !stopped
+	}
+	if err == nil {
+		err = fmt.Errorf("it ends after %d of %d rows", done, rows)
+	}
+	err = fmt.Errorf("row group %d is damaged from row %d on: %w", g, first+done, err)
+	return yield(tablePart{first: first + done, rows: min(rows-done, maxLost), err: err})
+}
+
+// records reads some columns of a row group in batches, until yield returns false.
+func (r *parquetIn) records(ctx context.Context, g int, cols []int, rows int64, yield func(arrow.RecordBatch) bool) (err error) {
 	defer barrier(&err)
 	if rows == 0 {
-		return 0, true, nil
+		return nil
 	}
 	r.arrow.Props.BatchSize = r.partRows(g, cols, rows)
 	records, err := r.arrow.GetRecordReader(ctx, cols, []int{g})
 	if err != nil {
-		return 0, true, err
+		return err
 	}
 	defer records.Release()
-	for done < rows && records.Next() {
-		batch := records.RecordBatch()
-		n := min(batch.NumRows(), rows-done)
-		part := tablePart{first: first + done, rows: n, cols: retained(batch)}
-		done += n
-		if !yield(part) {
-			return done, false, nil
+	for records.Next() {
+		if !yield(records.RecordBatch()) {
+			return nil
 		}
 	}
-	return done, true, records.Err()
+	return records.Err()
 }
 
 // partRows is how many rows are decoded at once.

@@ -129,7 +129,7 @@ func TestColumnsAreFound(t *testing.T) {
 	}
 	for _, c := range cases {
 		plan, err := c.choice.plan(blob{name: "t.parquet"}, arrow.NewSchema(c.fields, nil))
-		got := ""
+		var got string
 		if err == nil {
 			got = plan.names[plan.image]
 		} else if got = err.Error(); !errors.Is(err, ErrUsage) || !strings.Contains(got, "t.parquet") {
