@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"unsafe"
 )
 
 // npyVectors is a NumPy array of floats and the file of ids beside it, where there is one.
@@ -190,6 +191,12 @@ func (p *npyPart) decode(_ context.Context, b *Batch) error {
 }
 
 func appendNumbers(dst []float32, row []byte, h npyHead) []float32 {
+	if h.element() == 4 && littleEndian && len(row) > 0 {
+		from := len(dst)
+		dst = slices.Grow(dst, len(row)/4)[:from+len(row)/4]
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[from])), len(row)), row)
+		return dst
+	}
 	for i := 0; i < len(row); i += int(h.element()) {
 		dst = append(dst, numberAt(row[i:], h))
 	}

@@ -18,6 +18,9 @@ import (
 // errPages tells that a column is not one for this reader.
 var errPages = errors.New("not plain lists of floats")
 
+// littleEndian tells whether floats lie in memory as they lie in files.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
 // pageLists reads the vectors of a row group, errPages where the library has to.
 func (p parquetPart) pageLists(b *Batch) (err error) {
 	defer recovered(&err)
@@ -62,7 +65,7 @@ func (p parquetPart) plainLeaf() (leaf, levels int, err error) {
 			leaf = i
 		}
 	}
-	if leaf < 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+	if leaf < 0 || !littleEndian {
 		return 0, 0, errPages
 	}
 	column := schema.Column(leaf)
