@@ -126,77 +126,81 @@ func (q *quantiser) values() []string {
 }
 
 // plan marks the values: what layers take; what convolutions give; and what lies between those, through additions,
-// concatenations and poolings, so that no tensor goes to floats and back. Outputs of the graph stay as they are.
+// concatenations and poolings, so that no tensor goes to floats and back. What only operations in float take stays as it is,
+// and so do outputs of the graph.
 func (q *quantiser) plan(layers []Layer) {
-	on := map[*EditNode]Layer{}
+	taken, pooled := map[string]bool{}, map[string]bool{}
 	for _, l := range layers {
 		if q.opts.Float[l.Name] || q.opts.Only != "" && q.opts.Only != l.Name {
 			continue
 		}
-		on[q.producer[l.node.Outputs[0]]] = l
-		q.quantised[l.Input] = true
+		taken[l.Input], q.quantised[l.Input] = true, true
 		if l.Op == "Conv" && !q.IsOutput(l.Output) {
-			q.quantised[l.Output] = true // ONNX Runtime's integer convolutions have quantised outputs only
+			q.quantised[l.Output] = true
+			pooled[l.Output] = q.averaged(l.Output)
 		}
 	}
 	for _, n := range q.Nodes { // in order: what a node takes was seen before
-		if n.Domain == "" && on[n].node == nil {
-			q.through(n)
+		if out, ok := q.passes(n); ok && !q.IsOutput(out) {
+			q.quantised[out] = true
+		}
+	}
+	for again := true; again; {
+		again = false
+		for v := range q.quantised {
+			if !taken[v] && !pooled[v] && !q.goesOn(v) {
+				delete(q.quantised, v)
+				again = true
+			}
+		}
+	}
+	for _, n := range q.Nodes {
+		if out, ok := q.passes(n); ok && q.quantised[out] && n.Op != "Add" {
+			for _, in := range n.Inputs[:q.dataInputs(n)] {
+				q.join(in, out)
+			}
 		}
 	}
 }
 
-// through marks what a node gives where all that it takes is quantised and it can compute on that.
-func (q *quantiser) through(n *EditNode) {
-	for i, in := range n.Inputs {
-		if i > 0 && (n.Op == "Reshape" || n.Op == "Clip") {
-			break
-		}
-		if !q.quantised[in] {
-			return
-		}
-	}
-	out := n.Outputs[0]
-	switch n.Op {
-	case "Add":
-		out = q.activated(out)
-		if len(n.Inputs) != 2 || !q.goesOn(out) {
-			return
-		}
-	case "MaxPool", "Flatten", "Reshape", "Transpose":
-		if len(n.Outputs) > 1 && n.Outputs[1] != "" || !q.goesOn(out) {
-			return
-		}
-		q.join(n.Inputs[0], out)
-	case "Concat":
-		if !q.goesOn(out) {
-			return
-		}
-		for _, in := range n.Inputs {
-			q.join(in, out)
-		}
-	default:
-		return
-	}
-	if !q.IsOutput(out) {
-		q.quantised[out] = true
-	}
+// averaged tells whether a value goes into a global average alone. Quantised, it keeps ONNX Runtime's convolution in
+// integers, which have quantised outputs only, and the average has finer levels again.
+func (q *quantiser) averaged(value string) bool {
+	next := q.consumer[value]
+	return len(next) == 1 && next[0].Op == "GlobalAveragePool" && next[0].Domain == ""
 }
 
-// goesOn tells whether a layer or a passing node computes on a value in int8; behind the last one it stays float, which
-// costs nothing and is more exact.
+// dataInputs is how many of a node's inputs are data that it could take in integers, 0 for other operations.
+func (q *quantiser) dataInputs(n *EditNode) int {
+	switch {
+	case n.Domain != "" || len(n.Outputs) != 1:
+		return 0
+	case n.Op == "Add" && len(n.Inputs) == 2, n.Op == "Concat":
+		return len(n.Inputs)
+	case n.Op == "MaxPool", n.Op == "Flatten", n.Op == "Reshape", n.Op == "Transpose":
+		return 1
+	}
+	return 0
+}
+
+// passes tells whether all that a node takes is quantised and it can compute on that; out is what it gives, behind its
+// activation.
+func (q *quantiser) passes(n *EditNode) (out string, ok bool) {
+	count := q.dataInputs(n)
+	if count == 0 || slices.ContainsFunc(n.Inputs[:count], func(in string) bool { return !q.quantised[in] }) {
+		return "", false
+	}
+	if n.Op == "Add" {
+		return q.activated(n.Outputs[0]), true
+	}
+	return n.Outputs[0], true
+}
+
+// goesOn tells whether a node computes on a value in integers and gives such a value too.
 func (q *quantiser) goesOn(value string) bool {
-	if q.quantised[value] {
-		return true
-	}
 	return slices.ContainsFunc(q.consumer[value], func(n *EditNode) bool {
-		switch n.Op {
-		case "Add", "Concat":
-			return n.Domain == ""
-		case "MaxPool", "Flatten", "Reshape", "Transpose":
-			return n.Domain == "" && len(n.Outputs) > 0 && q.goesOn(n.Outputs[0])
-		}
-		return false
+		out, ok := q.passes(n)
+		return ok && q.quantised[out]
 	})
 }
 

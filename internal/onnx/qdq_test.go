@@ -181,3 +181,44 @@ func TestExtremeNumbers(t *testing.T) {
 		t.Error("an infinite range is taken")
 	}
 }
+
+// What only operations in float take is not rounded: before a sigmoid, in a sum with a float, at the end.
+// What lies between layers is, also through a pooling.
+func TestWhatIsQuantised(t *testing.T) {
+	b := onnx.NewBuilder("mixed", "")
+	b.Input("input", onnx.Batched(3, qSide, qSide))
+	b.Weights("w", weightsOf(1, 9), 3, 3, 1, 1)
+	conv := func(name, in string) string {
+		return b.Node("Conv", name, []string{in, "w"}, onnx.Ints("kernel_shape", 1, 1))
+	}
+	pool := b.Node("MaxPool", "pool", []string{conv("one", "input")}, onnx.Ints("kernel_shape", 2, 2), onnx.Ints("pads", 0, 0, 1, 1))
+	swish := b.Node("Sigmoid", "sigmoid", []string{conv("two", pool)})
+	sum := b.Node("Add", "sum", []string{conv("three", pool), swish})
+	token := b.Node("Flatten", "flat", []string{b.Node("Transpose", "turned", []string{conv("four", sum)}, onnx.Ints("perm", 0, 2, 3, 1))}, onnx.Int("axis", 1))
+	b.Node("Relu", "features", []string{token})
+	b.Node("GlobalAveragePool", "mean", []string{conv("five", sum)})
+	b.Output("features", onnx.Batched(3*qSide*qSide))
+	b.Output("mean", onnx.Batched(3, 1, 1))
+	e := editOf(t, b)
+	if err := e.Simplify(); err != nil {
+		t.Fatal(err)
+	}
+	layers := e.Layers("features")
+	if len(layers) != 5 {
+		t.Fatalf("%d layers", len(layers))
+	}
+	if got, want := e.QuantisedValues(layers), []string{"input", "one", "pool", "sum", "five"}; !slices.Equal(got, want) {
+		t.Errorf("quantised %q, want %q", got, want)
+	}
+	ranges := map[string]onnx.Range{"input": {Min: -1, Max: 1}, "one": {Min: -1, Max: 2}, "pool": {Min: -3, Max: 1}, "sum": {Max: 1}, "five": {Max: 1}}
+	q, err := e.Quantise(layers, onnx.QDQOptions{Ranges: ranges})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err1 := q.Weights["one.scale"].Floats()
+	both, err2 := q.Weights["pool.scale"].Floats()
+	if err1 != nil || err2 != nil || one[0] != both[0] || one[0] != float32(5.0/255) {
+		t.Errorf("a pooling's scales are %v and %v: they must be one, of the widest range", one, both)
+	}
+	runEdit(t, q, 1, qSide, weightsOf(8, 3*qSide*qSide), "features", "mean")
+}
