@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -127,6 +128,9 @@ func (a *app) similar(ctx context.Context, args []string, f *similarFlags) (err 
 		err = l.fromOutput(ctx)
 	} else {
 		err = l.fromArgs(ctx, args)
+	}
+	if f.output == "" && errors.Is(err, syscall.EPIPE) {
+		return nil // the reader of standard output, such as head, has seen enough
 	}
 	if err != nil {
 		return err
