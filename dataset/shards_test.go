@@ -154,8 +154,8 @@ func TestNoRowsAtAll(t *testing.T) {
 			must(t, p.Finish())
 			v, err := OpenVectors(output, VectorsOptions{})
 			must(t, err)
-			for range v.All(t.Context(), AllColumns) {
-				t.Error("there is a row")
+			for r, err := range v.All(t.Context(), AllColumns) {
+				t.Errorf("there is the row %v, %v", r, err)
 			}
 		}
 	}

@@ -98,14 +98,17 @@ func checkParts(output string, opts PartsOptions) error {
 	if err != nil {
 		return err
 	}
-	_, there := os.Stat(final)
-	whole := there == nil && opts.Resume && !inParts(final) // OpenParts looks whether it is what this run would write
+	whole := there(final) && opts.Resume && !inParts(final) // OpenParts looks whether it is what this run would write
 	return CheckOutput(output, opts.Force || whole || joinedTo(final))
 }
 
 // inParts tells whether a run has begun this output and has not come to its end.
 func inParts(final string) bool {
-	_, err := os.Stat(filepath.Join(PartsFolder(final), manifestName))
+	return there(filepath.Join(PartsFolder(final), manifestName))
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
 }
 
@@ -119,8 +122,7 @@ func (p *Parts) complete() error {
 	if !p.joins {
 		mark = filepath.Join(p.final, successName)
 	}
-	_, missing := os.Stat(mark)
-	if missing != nil || !p.opts.Resume || p.opts.Force || inParts(p.final) {
+	if !there(mark) || !p.opts.Resume || p.opts.Force || inParts(p.final) {
 		return nil
 	}
 	v, err := OpenVectors(p.final, VectorsOptions{})
