@@ -149,7 +149,7 @@ func TestHostileZips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 1 << 10 {
+	for range 1 << 6 {
 		part.Write(bytes.Repeat([]byte("N"), 1<<20)) //nolint:errcheck // into memory
 	}
 	if err := w.Close(); err != nil {
@@ -165,7 +165,7 @@ func TestHostileZips(t *testing.T) {
 		"two pickles":                {zipOf(t, [2]string{"data.pkl", zipPickleOf("0")}, [2]string{"data.pkl", "."}, [2]string{"data/0", floats}), "is there twice"},
 		"a size beyond the file":     {huge, "bytes for 4 elements"},
 		"a member too short":         {zipOf(t, [2]string{"data.pkl", zipPickleOf("0")}, [2]string{"data/0", floats[:12]}), "12 bytes for 4 elements"},
-		"a pickle of a gigabyte":     {bomb.Bytes(), "more steps"},
+		"a pickle of 64 MiB":         {bomb.Bytes(), "more steps"},
 		"big-endian":                 {zipOf(t, [2]string{"data.pkl", zipPickleOf("0")}, [2]string{"byteorder", "big"}, [2]string{"data/0", floats}), "byte order"},
 		"no pickle":                  {zipOf(t, [2]string{"data/0", floats}), "without data.pkl"},
 	} {
