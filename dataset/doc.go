@@ -1,5 +1,5 @@
-// Package dataset reads what a run takes in and writes what it puts out: paths, folders, patterns and lists become a
-// stream of [imgvec.Item]; rows go to Parquet, Arrow, NPY or JSON lines.
+// Package dataset reads what a run takes in and writes what it puts out: paths, folders, patterns, lists, tar archives,
+// Parquet and Arrow files and URLs become a stream of [imgvec.Item]; rows go to Parquet, Arrow, NPY or JSON lines.
 //
 //	src, err := dataset.Open([]string{"photos/"}, dataset.SourceOptions{})
 //	w, err := dataset.Create("features.parquet", meta, dataset.WriterOptions{})
@@ -11,7 +11,9 @@
 //
 // # Memory
 //
-// Both directions stream. A source holds the names of one folder a level, a writer one row group.
+// Both directions stream. A source holds the names of one folder a level, one part of a table, and what it reads ahead; a
+// writer one row group. Tables are taken for damaged until they have shown otherwise: no memory is taken by their own
+// claims, and a panic of a library that reads them is an error.
 //
 // # Whole or absent
 //
