@@ -2,8 +2,8 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"sync"
@@ -118,7 +118,7 @@ func (v *Vectors) All(ctx context.Context, want Columns) iter.Seq2[VectorRow, er
 		var b Batch
 		for {
 			err := pass.read(ctx, &b)
-			if err == io.EOF {
+			if errors.Is(err, errEnd) {
 				return
 			}
 			if err != nil {
@@ -148,7 +148,7 @@ func (v *Vectors) Each(ctx context.Context, want Columns, workers int, do func(w
 			var b Batch
 			for {
 				err := pass.read(ctx, &b)
-				if err == io.EOF {
+				if errors.Is(err, errEnd) {
 					return
 				}
 				if err == nil {

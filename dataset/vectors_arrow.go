@@ -26,7 +26,7 @@ func openArrowVectors(path string, format Format, opts VectorsOptions) (vectorsF
 	if err != nil {
 		return nil, err
 	}
-	defer parts.close()
+	defer func() { _ = parts.close() }()
 	schema := parts.schema()
 	if a.columns, err = findColumns(schema, opts); err != nil {
 		return nil, err

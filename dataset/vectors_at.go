@@ -2,7 +2,7 @@ package dataset
 
 import (
 	"context"
-	"io"
+	"errors"
 	"slices"
 )
 
@@ -18,7 +18,7 @@ func (v *Vectors) At(ctx context.Context, rows []int64, want Columns) ([]VectorR
 	var b Batch
 	for len(out) < len(rows) {
 		err := pass.readWith(ctx, &b, rows[len(out)])
-		if err == io.EOF { //nolint:errorlint // as of io.Reader: the end, and not a file that ends too early
+		if errors.Is(err, errEnd) {
 			break
 		}
 		if err != nil {

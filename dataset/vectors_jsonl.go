@@ -16,7 +16,6 @@ import (
 type jsonVectors struct {
 	path string
 	meta Meta
-	opts VectorsOptions
 }
 
 // jsonRow is one line. Features that are null in a list of numbers are NaN.
@@ -38,7 +37,7 @@ func openJSONVectors(path string, opts VectorsOptions) (vectorsFile, error) {
 	if err != nil || lines == nil {
 		return nil, explainOpen(path, errors.Join(err, os.ErrNotExist))
 	}
-	defer lines.close()
+	defer func() { _ = lines.close() }()
 	if row, err := lines.row(); err == nil {
 		j.meta.RandomWeights = row.RandomWeights
 	} else if !errors.Is(err, io.EOF) {

@@ -42,7 +42,7 @@ func (m *Meta) findDim(f vectorsFile) error {
 	if err != nil {
 		return err
 	}
-	defer parts.close()
+	defer func() { _ = parts.close() }()
 	var b Batch
 	for m.Dim == 0 {
 		part, err := parts.next()

@@ -92,7 +92,7 @@ func (n *npyVectors) readMarks() error {
 	if err != nil || ids == nil {
 		return err
 	}
-	defer ids.close()
+	defer func() { _ = ids.close() }()
 	row, err := ids.row()
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -147,10 +147,11 @@ func (p *npyParts) next() (vectorPart, error) {
 }
 
 func (p *npyParts) close() error {
+	var err error
 	if p.ids != nil {
-		p.ids.close()
+		err = p.ids.close()
 	}
-	return p.disk.Close()
+	return errors.Join(err, p.disk.Close())
 }
 
 type npyPart struct {

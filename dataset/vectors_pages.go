@@ -32,7 +32,7 @@ func (p parquetPart) pageLists(b *Batch) (err error) {
 	if err != nil {
 		return err
 	}
-	defer pages.Close()
+	defer func() { _ = pages.Close() }()
 	l := lists{max: levels}
 	need := p.rows() * b.Dim
 	if cap(b.own) < need {

@@ -43,7 +43,7 @@ func TestVectorsPagesLeaveOthersToTheLibrary(t *testing.T) {
 	must(t, err)
 	parts, err := f.parts(Columns{Features: true})
 	must(t, err)
-	defer parts.close()
+	defer func() { _ = parts.close() }()
 	part, err := parts.next()
 	must(t, err)
 	var b Batch

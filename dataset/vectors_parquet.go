@@ -27,7 +27,7 @@ func openParquetVectors(path string, opts VectorsOptions) (vectorsFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer parts.close()
+	defer func() { _ = parts.close() }()
 	schema, err := parts.arrow.Schema()
 	if err != nil {
 		return nil, err

@@ -32,6 +32,9 @@ type vectorPart interface {
 	decode(ctx context.Context, b *Batch) error
 }
 
+// errEnd ends a pass. It is no io.EOF, which a file that stops too early gives too.
+var errEnd = errors.New("no more rows")
+
 // vectorsPass is one pass over an output.
 type vectorsPass struct {
 	v    *Vectors
@@ -90,7 +93,7 @@ func (p *vectorsPass) next(ctx context.Context) (passPart, error) {
 // open goes on with the next file.
 func (p *vectorsPass) open() {
 	if p.at == len(p.v.files) {
-		p.err = io.EOF
+		p.err = errEnd
 		return
 	}
 	f := p.v.files[p.at]
@@ -135,10 +138,10 @@ func (p *vectorsPass) close() {
 	if p.file != nil {
 		_ = p.file.end() // nothing was written
 	}
-	p.file, p.err = nil, io.EOF
+	p.file, p.err = nil, errEnd
 }
 
-// read is the next part as a batch; io.EOF after the last.
+// read is the next part as a batch; errEnd after the last.
 func (p *vectorsPass) read(ctx context.Context, b *Batch) error {
 	part, err := p.next(ctx)
 	if err != nil {

@@ -16,9 +16,7 @@ func features(t *testing.T, format string) (dir string, ids []string, model stri
 	t.Helper()
 	needModel(t)
 	dir, model = pictures(t, 5), tinyModel(t)
-	for _, name := range left(t, dir) {
-		ids = append(ids, name)
-	}
+	ids = left(t, dir)
 	must(t, os.WriteFile(filepath.Join(dir, "broken.jpg"), []byte("no image"), 0o644))
 	args := append([]string{"extract", "-o", "features" + format, "--model", model, "--progress", "none"}, append(ids, "broken.jpg")...)
 	call{args: args, dir: dir}.run(t).want(t, 0)
