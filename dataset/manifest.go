@@ -87,8 +87,7 @@ func openManifest(dir, output string) (*manifest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("imgvec: output %q: %w", output, err)
 		}
-		// A file system without locks goes without.
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		if err := lockPatiently(f); errors.Is(err, unix.EWOULDBLOCK) {
 			_ = f.Close()
 			return nil, usagef("imgvec: output %q: another imgvec is writing it now: wait for its end, or choose another name", output)
 		}
@@ -103,6 +102,19 @@ func openManifest(dir, output string) (*manifest, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// lockPatience is how long a lock is waited for: a process that was killed holds it until its memory is taken down.
+const lockPatience = 3 * time.Second
+
+// lockPatiently locks a file. A file system without locks goes without.
+func lockPatiently(f *os.File) error {
+	for end := time.Now().Add(lockPatience); ; time.Sleep(50 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 func stillThere(f *os.File, path string) bool {

@@ -33,7 +33,7 @@ const (
 var passing = []error{
 	syscall.EIO, syscall.EAGAIN, syscall.EINTR, syscall.EBUSY, syscall.ENOMEM, syscall.ENOBUFS, syscall.EMFILE, syscall.ENFILE,
 	syscall.ESTALE, syscall.ETIMEDOUT, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ECONNREFUSED, syscall.ENETDOWN,
-	syscall.ENETUNREACH, syscall.ENETRESET, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.EPIPE, syscall.EREMOTEIO,
+	syscall.ENETUNREACH, syscall.ENETRESET, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.EPIPE,
 }
 
 // Passing tells whether a read that failed so may go well a moment later. Errors of others say it by a method Temporary, as
