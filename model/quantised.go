@@ -66,7 +66,8 @@ func (m *Model) checkQuantised(opts QuantisedOptions) error {
 	case opts.Force:
 	case errors.Is(err, errPresetOnly):
 		return fmt.Errorf("%s holds a model that somebody put there; give another name, or remove that folder", dir)
-	case err != nil: // no manifest, or one that nobody could use: nothing is lost
+	case err != nil:
+		return nil //nolint:nilerr // no manifest, or one that nobody could use: nothing is lost
 	case old.Quantised == nil || old.Quantised.FromSHA256 != m.SHA256:
 		return fmt.Errorf("model %q is installed already, made of something else (%s); give another name, replace it (--force), or remove it: imgvec model rm %s",
 			opts.Name, origin(old), opts.Name)

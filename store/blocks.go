@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -137,7 +138,7 @@ func (b *blocks) request(p []byte, offset int64) (n int, err error) {
 		return 0, err
 	}
 	n, err = io.ReadFull(body, p)
-	if err == io.EOF { // the object is longer
+	if errors.Is(err, io.EOF) { // the object is longer
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

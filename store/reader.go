@@ -47,8 +47,8 @@ func (r *reader) Read(p []byte) (int, error) {
 			r.failed = 0
 			return n, nil // an error will come again
 		}
-		if err == nil || err == io.EOF {
-			return 0, err
+		if err == nil || errors.Is(err, io.EOF) {
+			return 0, err // io.EOF itself: readers compare with ==
 		}
 		if !r.again(err) {
 			return 0, explain(r.src.name(), err)
@@ -67,7 +67,7 @@ func (r *reader) once(p []byte) (int, error) {
 		}
 	}
 	n, err := r.body.Read(p)
-	if err == io.EOF && r.offset+int64(n) < r.size {
+	if errors.Is(err, io.EOF) && r.offset+int64(n) < r.size {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

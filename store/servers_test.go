@@ -194,7 +194,7 @@ func readsAll(t *testing.T, objects *Store, bucket string, want map[string][]byt
 			continue
 		}
 		tail := make([]byte, 1000)
-		if n, err := r.ReadAt(tail, r.Size()-500); n != 500 || err != io.EOF || !bytes.Equal(tail[:n], data[len(data)-500:]) {
+		if n, err := r.ReadAt(tail, r.Size()-500); n != 500 || !errors.Is(err, io.EOF) || !bytes.Equal(tail[:n], data[len(data)-500:]) {
 			t.Errorf("%s: the end: %d bytes, %v", url, n, err)
 		}
 		_ = r.Close()
@@ -283,7 +283,7 @@ func isASource(t *testing.T, objects *Store, bucket string) {
 func tellsOfWrongCredentials(t *testing.T, bucket string) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 	objects := New()
-	defer objects.Close()
+	defer func() { _ = objects.Close() }()
 	_, err := readAll(t, objects, bucket+"/a/1.jpg")
 	if !errors.Is(err, fs.ErrPermission) || temporary(err) {
 		t.Errorf("%v: want no permission, and that another try is of no use", err)

@@ -141,7 +141,7 @@ func (l *listing) entries(yield func(*blob.ListObject, error) bool) {
 	it := l.bucket.List(&blob.ListOptions{Prefix: l.prefix})
 	for {
 		entry, err := it.Next(l.ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if !yield(entry, err) || err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ func watch(ctx context.Context, src source, offset, length int64, limit time.Dur
 
 // why tells a stall from what it looks like.
 func (w *watched) why(err error) error {
-	if err != nil && err != io.EOF && w.stalled.Load() {
+	if err != nil && !errors.Is(err, io.EOF) && w.stalled.Load() {
 		return errStalled
 	}
 	return err

@@ -52,7 +52,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.noRanges {
 		r.Header.Del("Range")
 	}
-	out := http.ResponseWriter(w)
+	out := w
 	if s.breakAt != nil && r.Method == http.MethodGet {
 		if left := s.breakAt(); left >= 0 {
 			out = &breaking{w, left, s.hang}
@@ -231,7 +231,7 @@ func TestOpenAt(t *testing.T) {
 				p := make([]byte, random.IntN(100_000)+1)
 				n, err := r.ReadAt(p, int64(from))
 				want := s.data[from:min(from+len(p), len(s.data))]
-				if !bytes.Equal(p[:n], want) || (err == io.EOF) != (len(want) < len(p)) || err != nil && err != io.EOF {
+				if !bytes.Equal(p[:n], want) || errors.Is(err, io.EOF) != (len(want) < len(p)) || err != nil && !errors.Is(err, io.EOF) {
 					failed <- fmt.Errorf("%d bytes at %d: %d, %w", len(p), from, n, err)
 					return
 				}
