@@ -159,7 +159,7 @@ func TestReadBreaksOffAStall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, _, _, err := watch(t.Context(), src, 0, -1, 50*time.Millisecond)
+	body, _, _, err := watch(t.Context(), src, 0, -1, 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
