@@ -48,8 +48,8 @@ func (f Features) lacks() string {
 }
 
 // provider is the one for a model in fp32 or int8, where both work. The plugin is made for Intel's CPUs; on others it is used
-// for what it brings only: bf16, and int8 between QuantizeLinear and DequantizeLinear, where it was measured 6 to 28 %
-// faster on AMD (docs/int8.md). In fp32, and in int8 operators, ONNX Runtime's own is level there.
+// for what it brings only: bf16, and int8 between QuantizeLinear and DequantizeLinear, which took less CPU time on AMD in
+// seven of eight cases (docs/int8.md). In fp32, and in int8 operators, ONNX Runtime's own is level there.
 func (f Features) provider(model form) string {
 	if f.Maker == intel || model == qdq && f.bf16() != "" {
 		return OpenVINO
