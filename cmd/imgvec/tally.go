@@ -190,7 +190,8 @@ func (f *failure) line() string {
 		text += "first "
 	}
 	text += quote(f.ID)
-	if why := oneLine(strings.TrimPrefix(f.Error, f.Reason+": ")); why != f.ID {
+	why := strings.TrimPrefix(strings.TrimPrefix(f.Error, f.Reason+": "), f.ID+": ")
+	if why = oneLine(strings.TrimSuffix(why, ": "+f.ID)); why != f.ID {
 		text += ": " + why
 	}
 	return text
