@@ -69,7 +69,7 @@ func readDataset(path string) ([]row, error) {
 // sameRows wants two data sets to be the same to the bit.
 func sameRows(t *testing.T, got, want []row) {
 	t.Helper()
-	if len(got) != len(want) {
+	if len(got) != len(want) || len(want) == 0 {
 		t.Fatalf("%d rows, want %d", len(got), len(want))
 	}
 	for i := range want {

@@ -64,7 +64,7 @@ func readParquet(path string) ([]row, arrow.Metadata, error) {
 	for records.Next() {
 		rows = append(rows, fromRecord(records.RecordBatch())...)
 	}
-	return rows, schema.Metadata(), nil
+	return rows, schema.Metadata(), records.Err()
 }
 
 func readArrow(path string) ([]row, arrow.Metadata, error) {
