@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/testdata":        {},
 	"internal/leaktest":        {},
 	"internal/arrowstream":     {},
+	"internal/flattable":       {},
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/onnx":            {"internal/float16"},
@@ -49,12 +50,12 @@ var mayImport = map[string][]string{
 	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
 	"quantize":                 {"preprocess", "model", "cpu", "internal/onnx", "internal/ort", "csrc"}, // it runs models with inner values as outputs
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
-	"dataset":                  {"internal/arrowstream", "internal/float16", "dataset/..."},
+	"dataset":                  {"internal/arrowstream", "internal/flattable", "internal/float16", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
 	"store":                    {"dataset"}, // whose interface it fills; apart, so that only those who want clouds link their SDKs
 	"similar":                  {"dataset", "csrc"},
 	"report":                   {"dataset", "similar", "preprocess", "csrc"},
-	"serve":                    {"executor", "dataset", "internal/arrowstream"},
+	"serve":                    {"executor", "dataset", "internal/arrowstream", "internal/flattable"},
 	"cmd/...":                  {"similar", "report", "executor", "quantize", "preprocess", "dataset", "model", "serve", "store", "internal/measure", "internal/crops", "internal/fetch", "cmd/..."},
 }
 

@@ -9,6 +9,8 @@ import (
 	"math"
 
 	flatbuffers "github.com/google/flatbuffers/go"
+
+	"github.com/imgvec/imgvec/internal/flattable"
 )
 
 // arrowFooter is the end of an IPC file, which says where the parts of it are. Only files whose schema can't be found at
@@ -53,8 +55,8 @@ var errNoMessage = errors.New("it is damaged: no message begins where one should
 
 func parseArrowFooter(meta []byte) (footer *arrowFooter, err error) {
 	defer barrier(&err)
-	root := flatTable{flatbuffers.Table{Bytes: meta, Pos: flatbuffers.GetUOffsetT(meta)}}
-	schema, ok := root.table(1)
+	root := flattable.Root(meta)
+	schema, ok := root.Nested(1)
 	if !ok {
 		return nil, errNoMessage
 	}
@@ -65,7 +67,7 @@ func parseArrowFooter(meta []byte) (footer *arrowFooter, err error) {
 	footer = &arrowFooter{schema: schemaMessage(meta, schema.Pos), first: math.MaxInt64}
 	const block = 24 // bytes of an element: where a message is, and how long its parts are
 	for _, list := range []int{2, 3} {
-		at, n := root.vector(list, block)
+		at, n := root.Vector(list, block)
 		for i := range n {
 			footer.first = min(footer.first, root.GetInt64(at+flatbuffers.UOffsetT(block*i)))
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	flatbuffers "github.com/google/flatbuffers/go"
+
+	"github.com/imgvec/imgvec/internal/flattable"
 )
 
 const (
@@ -146,20 +148,20 @@ func (m *arrowMessages) peekAfterMark() (head *arrowHead, err error) {
 }
 
 func parseArrowHead(meta []byte) (*arrowHead, error) {
-	root := flatTable{flatbuffers.Table{Bytes: meta, Pos: flatbuffers.GetUOffsetT(meta)}}
-	h := &arrowHead{meta: meta, kind: root.byte(1), body: root.int64(3)}
+	root := flattable.Root(meta)
+	h := &arrowHead{meta: meta, kind: root.Byte(1), body: root.Int64(3)}
 	if h.body < 0 || h.body > maxArrowBody {
 		return nil, fmt.Errorf("a record batch of %d bytes is over the limit of %d: write smaller ones", h.body, int64(maxArrowBody))
 	}
-	root.vector(4, 4) // what the message says beside
-	header, _ := root.table(2)
+	root.Vector(4, 4) // what the message says beside
+	header, _ := root.Nested(2)
 	switch h.kind {
 	case arrowSchema:
 		fields := maxArrowFields
-		header.vector(2, 4)
+		header.Vector(2, 4)
 		return h, checkFields(header, 1, maxArrowDepth, &fields)
 	case arrowBatch:
-		if h.rows = header.int64(0); h.rows < 0 {
+		if h.rows = header.Int64(0); h.rows < 0 {
 			return nil, fmt.Errorf("it is damaged: a record batch claims %d rows", h.rows)
 		}
 	}
@@ -167,16 +169,16 @@ func parseArrowHead(meta []byte) (*arrowHead, error) {
 }
 
 // checkFields bounds the fields of a schema: their description can lead to itself again.
-func checkFields(t flatTable, vector, depth int, left *int) error {
-	at, n := t.vector(vector, 4)
+func checkFields(t flattable.Table, vector, depth int, left *int) error {
+	at, n := t.Vector(vector, 4)
 	for i := range n {
 		if *left--; *left < 0 || depth == 0 {
 			return fmt.Errorf("it is damaged: its schema has over %d fields, or is nested deeper than %d", maxArrowFields, maxArrowDepth)
 		}
 		place := at + flatbuffers.UOffsetT(4*i)
-		field := flatTable{flatbuffers.Table{Bytes: t.Bytes, Pos: t.Indirect(place)}}
+		field := t.At(place)
 		const children, custom = 5, 6
-		field.vector(custom, 4)
+		field.Vector(custom, 4)
 		if err := checkFields(field, children, depth-1, left); err != nil {
 			return err
 		}
@@ -234,19 +236,19 @@ func (m *arrowMessages) pass() error {
 // checkBuffers sees to it that the parts of a body lie in it, and that they don't unpack to more than the limit.
 func (h *arrowHead) checkBuffers(body []byte) (err error) {
 	defer barrier(&err)
-	root := flatTable{flatbuffers.Table{Bytes: h.meta, Pos: flatbuffers.GetUOffsetT(h.meta)}}
-	batch, _ := root.table(2)
+	root := flattable.Root(h.meta)
+	batch, _ := root.Nested(2)
 	switch h.kind {
 	case arrowDictionary:
-		batch, _ = batch.table(1)
+		batch, _ = batch.Nested(1)
 	case arrowBatch:
 	default:
 		return nil
 	}
-	_, packed := batch.table(3)
-	batch.vector(1, 16)
-	batch.vector(4, 8)
-	at, n := batch.vector(2, 16)
+	_, packed := batch.Nested(3)
+	batch.Vector(1, 16)
+	batch.Vector(4, 8)
+	at, n := batch.Vector(2, 16)
 	most := min(maxArrowBody, smallBody+1000*int64(len(body))) // a small body's claims stay small
 	unpacked := int64(0)
 	for i := range n {
