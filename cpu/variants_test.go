@@ -76,7 +76,7 @@ func TestRefused(t *testing.T) {
 		"unknown dim":  {tiny.Options{Output: tiny.Unnamed}, func(s *imgvec.Spec) { s.Dim = 99 }, "99 features"},
 		"half unknown": {tiny.Options{Output: tiny.Unnamed, DType: imgvec.Float16}, func(*imgvec.Spec) {}, "does not tell its shape"},
 		"fails":        {tiny.Options{Output: tiny.Unnamed, Weird: tiny.FailsInRun}, func(*imgvec.Spec) {}, "Reshape"},
-		"preset":       {tiny.Options{}, func(s *imgvec.Spec) { s.Preset.Scale = 0 }, "must not be zero"},
+		"preset":       {tiny.Options{}, func(s *imgvec.Spec) { s.Preset.Scale = 0 }, "must be finite and not zero"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			needs(t, cpu.CPU)

@@ -116,7 +116,7 @@ func endless(t *testing.T, dir, output string) (*exec.Cmd, *bytes.Buffer) {
 func TestInterrupted(t *testing.T) {
 	needModel(t)
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-		for _, after := range []time.Duration{50 * time.Millisecond, 2 * time.Second} {
+		for _, after := range []time.Duration{300 * time.Millisecond, 2 * time.Second} { // at first while the model is loaded
 			dir := t.TempDir()
 			cmd, stderr := endless(t, dir, "x.parquet")
 			time.Sleep(after)
