@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/leaktest":        {},
 	"internal/arrowstream":     {},
 	"internal/flattable":       {},
+	"internal/wait":            {},
 	"internal/backendtest":     {"internal/testdata"},
 	"internal/backendtest/...": {"internal/testdata", "csrc"},
 	"internal/onnx":            {"internal/float16"},
@@ -47,12 +48,12 @@ var mayImport = map[string][]string{
 	"cpu":                      {"internal/ort", "internal/pool", "internal/float16", "csrc"},
 	"gpu":                      {"internal/cuda", "internal/pool", "internal/ort", "internal/onnx", "internal/fetch", "internal/float16", "csrc"},
 	"model":                    {"internal/fetch", "internal/onnx", "model/..."},
-	"model/...":                {"internal/onnx", "internal/float16", "model/..."},
+	"model/...":                {"internal/onnx", "internal/float16", "internal/wait", "model/..."},
 	"quantize":                 {"preprocess", "model", "cpu", "internal/onnx", "internal/ort", "csrc"}, // it runs models with inner values as outputs
 	"executor":                 {"preprocess", "gpu", "cpu", "model"},
-	"dataset":                  {"internal/arrowstream", "internal/flattable", "internal/float16", "dataset/..."},
+	"dataset":                  {"internal/arrowstream", "internal/flattable", "internal/float16", "internal/wait", "dataset/..."},
 	"dataset/...":              {"dataset/..."},
-	"store":                    {"dataset"}, // whose interface it fills; apart, so that only those who want clouds link their SDKs
+	"store":                    {"dataset", "internal/wait"}, // whose interface it fills; apart, so that only those who want clouds link their SDKs
 	"similar":                  {"dataset", "csrc"},
 	"report":                   {"dataset", "similar", "preprocess", "csrc"},
 	"serve":                    {"executor", "dataset", "internal/arrowstream", "internal/flattable"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/imgvec/imgvec"
+	"github.com/imgvec/imgvec/internal/wait"
 )
 
 // Retries are the tries that reading images took. The zero value is ready for use; safe for concurrent use.
@@ -21,8 +22,8 @@ type Retries struct {
 	Helped atomic.Int64 // images that came through by it
 }
 
-// Between two tries lies a time that doubles from retryFirst to retryMost. A random half of it is left out, so that
-// readers who failed together do not come again together.
+// Between two tries lies a time that grows fourfold from retryFirst to retryMost. Up to half of it is left out at random,
+// so that readers who failed together do not come again together.
 const (
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 5 * time.Second
@@ -66,7 +67,7 @@ func Retry(ctx context.Context, items iter.Seq[imgvec.Item], opts RetryOptions) 
 		opts.Retries = new(Retries)
 	}
 	if opts.Wait == nil {
-		opts.Wait = sleep
+		opts.Wait = wait.For
 	}
 	return func(yield func(imgvec.Item) bool) {
 		for item := range items {
@@ -100,8 +101,8 @@ func (r *retried) again(cause error) error {
 			if r.tries++; !Passing(err) || r.tries >= r.opts.Tries {
 				return r.tell(err)
 			}
-			if wait := r.opts.Wait(r.ctx, pause(r.tries)); wait != nil {
-				return wait
+			if err := r.opts.Wait(r.ctx, pause(r.tries)); err != nil {
+				return err
 			}
 			r.opts.Retries.Again.Add(1)
 		}
@@ -174,17 +175,9 @@ func (n nothing) Close() error             { return nil }
 
 // pause is the time before another try, after that many.
 func pause(tries int) time.Duration {
-	d := min(retryFirst<<(2*(tries-1)), retryMost)
-	return d/2 + rand.N(d/2)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	d := retryFirst
+	for range tries - 1 {
+		d = min(4*d, retryMost)
 	}
+	return d/2 + rand.N(d/2)
 }

@@ -122,7 +122,7 @@ func (b *blocks) fetch(p []byte, offset int64) (n int, err error) {
 		if got > 0 {
 			failed = 0
 		}
-		if failed++; failed > attempts || b.ctx.Err() != nil || !temporary(err) || !wait(b.ctx, failed) {
+		if failed++; failed > attempts || b.ctx.Err() != nil || !temporary(err) || !waitFor(b.ctx, failed) {
 			return n, err
 		}
 	}

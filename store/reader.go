@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/imgvec/imgvec/internal/wait"
 )
 
 // attempts is how often in a row a read is begun again that brings nothing.
@@ -82,20 +84,11 @@ func (r *reader) again(err error) bool {
 	if r.failed++; r.failed > attempts || r.ctx.Err() != nil || !temporary(err) {
 		return false
 	}
-	return wait(r.ctx, r.failed)
+	return waitFor(r.ctx, r.failed)
 }
 
-// wait sleeps before the n-th attempt; false where ctx is done first.
-func wait(ctx context.Context, n int) bool {
-	timer := time.NewTimer(pause << (n - 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+// waitFor sleeps before the n-th attempt; false where ctx is done first.
+func waitFor(ctx context.Context, n int) bool { return wait.For(ctx, pause<<(n-1)) == nil }
 
 func (r *reader) Close() error {
 	if r.body == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/imgvec/imgvec/internal/home"
+	"github.com/imgvec/imgvec/internal/wait"
 )
 
 // How a download behaves; variables for tests.
@@ -114,16 +115,14 @@ func (r *Request) download(ctx context.Context, address string, p *part) (resume
 		if ctx.Err() != nil || errors.As(err, &final) || try >= maxTries || try >= dialTries && nobodyThere(err) {
 			return resumed, err
 		}
-		wait := delay
+		pause := delay
 		var asked waitError
 		if errors.As(err, &asked) {
-			wait = min(asked.wait, longestWait)
+			pause = min(asked.wait, longestWait)
 		}
 		r.log("interrupted (%v), going on", err)
-		select {
-		case <-ctx.Done():
-			return resumed, ctx.Err()
-		case <-time.After(wait):
+		if err := wait.For(ctx, pause); err != nil {
+			return resumed, err
 		}
 		delay *= 2
 	}

@@ -1,0 +1,2 @@
+// Package wait sleeps between tries.
+package wait
